@@ -29,10 +29,13 @@ from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
+from orchestrator.channels.nats.answers import NatsAnswers
+from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
+from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
-from orchestrator.connections.nats_security import NatsSecurity
+from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
 from orchestrator.connections.tls import keep_fresh
-from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, default_address
+from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address
 from orchestrator.contract.rules.http import check_mapped
 from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Channel
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
+    from orchestrator.ports.queued import Answers
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -175,8 +179,10 @@ async def _assembled(
         where = addresses(definitions, settings.participants)
         _refuse_unmapped(definitions, where)
         security = security_of(settings, where)
-        participants = Router(where, channel_kinds(settings, security))
+        clock, owner = SystemClock(), _owner()
+        participants = Router(where, channel_kinds(settings, security, owner))
         stack.push_async_callback(participants.close)
+        refuse_readable(participants.of_kind(NatsChannel), insecure=settings.insecure)
         if sources := security.sources():
             stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
@@ -184,7 +190,6 @@ async def _assembled(
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()
-        clock, owner = SystemClock(), _owner()
         observer = open_observability(os.environ, where, metrics_door(settings, entry))
         stack.push_async_callback(observer.close)
         journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
@@ -194,7 +199,7 @@ async def _assembled(
         stack.push_async_callback(_pass_on, observer, republishing)
         replica = assemble(
             definitions,
-            Adapters(journal, participants, observer, clock, random.random),
+            Adapters(journal, participants, observer, clock, random.random, _answers(stack, participants, settings)),
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
@@ -402,14 +407,51 @@ def security_of(settings: Settings, where: Mapping[str, str]) -> Security:
     return open_security(files, where, insecure=settings.insecure)
 
 
-def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[[str], Channel]]:
-    """What opens a channel to a participant, by the scheme of its address."""
+def channel_kinds(
+    settings: Settings, security: Security, replica: str = "nobody"
+) -> dict[str, Callable[[str], Channel]]:
+    """What opens a channel to a participant, by the scheme of its address; a replica is answered by its name.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    over_nats = NatsSettings(
+        nats_security(settings),
+        replica,
+        settings.nats_group,
+        settings.nats_queue_seconds,
+        settings.most_message_bytes,
+        security.tokens,
+    )
+    connections = NatsConnections(over_nats.security)
     over_http = HttpSettings(settings.most_message_bytes, settings.http_idle_seconds, security.tls, security.tokens)
     return {
         GRPC: partial(GrpcChannel, settings=channel_settings(settings, security)),
         HTTP: partial(HttpChannel, HTTP, settings=over_http),
         HTTPS: partial(HttpChannel, HTTPS, settings=over_http),
+        NATS: partial(NatsChannel, NATS, settings=over_nats, connections=connections),
+        TLS: partial(NatsChannel, TLS, settings=over_nats, connections=connections),
     }
+
+
+def nats_security(settings: Settings) -> NatsSecurity:
+    """What connections to NATS are secured with.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    files = NatsFiles(settings.nats_ca, settings.nats_certificate, settings.nats_key, settings.nats_login)
+    return NatsSecurity(files)
+
+
+def _answers(stack: AsyncExitStack, participants: Router, settings: Settings) -> Answers | None:
+    """What tells of answers that come by a queue; ``None`` where no participant is reached over one."""
+    by_queue = participants.of_kind(NatsChannel)
+    if not by_queue:
+        return None
+    answers = NatsAnswers(by_queue.values(), settings.nats_group)
+    stack.callback(answers.close)
+    return answers
 
 
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:

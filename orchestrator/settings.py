@@ -70,6 +70,16 @@ class Settings(BaseSettings):
             flight, before it is tested; 0 for never.
         http_idle_seconds: how long a connection to a participant over HTTP may be idle and be used again; less than
             after which the participant, or a proxy before it, closes it.
+        nats_login: the file by which NATS knows this process: ``user:password`` or a token in one line, or a file of
+            credentials.
+        nats_ca: the file of the authorities whose certificates NATS must have at addresses with ``tls://``; by default
+            those that the machine trusts.
+        nats_certificate: the file of the certificate that is shown to NATS, with the chain.
+        nats_key: the file of its private key, without a password.
+        nats_group: the name of the replicas that share a journal; others that use the same NATS need another one.
+        nats_monitor: the URL of the monitoring page of NATS, which ``doctor`` asks; empty for none.
+        nats_queue_seconds: how long a command may wait in a queue before it is begun, where its contract states no
+            ``queue_deadline``.
         drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
         retention: how long sagas are kept that have ended, by definition and status, and what becomes of them then; see
@@ -141,6 +151,13 @@ class Settings(BaseSettings):
     most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
     keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
     http_idle_seconds: float = Field(default=4.0, ge=0, le=3600)
+    nats_login: Path | None = None
+    nats_ca: Path | None = None
+    nats_certificate: Path | None = None
+    nats_key: Path | None = None
+    nats_group: str = Field(default="orchestrator", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    nats_monitor: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    nats_queue_seconds: float = Field(default=3600.0, gt=0, le=604_800)
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
@@ -308,6 +325,13 @@ _TAKES: Final = {
     "most_watchers": "a whole number, 0 or more",
     "stall_seconds": "a number of seconds, more than 0",
     "keepalive_seconds": "a number of seconds from 0, for never, to 86400",
+    "nats_login": "a file",
+    "nats_ca": "a file",
+    "nats_certificate": "a file",
+    "nats_key": "a file",
+    "nats_group": "a name of up to 64 letters, digits, - and _",
+    "nats_monitor": "the URL of a page, such as http://127.0.0.1:8222, or nothing",
+    "nats_queue_seconds": "a number of seconds, more than 0, up to 604800",
     "http_idle_seconds": "a number of seconds from 0, for a new connection each time, to 3600",
     "drift_check": "true or false",
     "most_message_bytes": "a whole number of bytes, 1024 or more",

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from saga.v1 import saga_service_pb2 as api
 
 
-_JOURNALLED: Final = frozenset({WaitReason.TIMER.value, WaitReason.SIGNAL.value, WaitReason.QUEUED.value})
+_JOURNALLED: Final = frozenset(
+    reason.value for reason in (WaitReason.TIMER, WaitReason.SIGNAL, WaitReason.QUEUED, WaitReason.ANSWER)
+)
 """What the code of a saga waits for, and that it is queued, is in the journal, wherever the saga is."""
 
 
@@ -44,10 +46,12 @@ async def find_sagas(
     if request.waiting_for and _JOURNALLED.issuperset(request.waiting_for):
         found, token = await _journalled(sagas, request, where, limit, page_token, oldest_first=oldest_first)
     elif _JOURNALLED.intersection(request.waiting_for):
-        message = "timers, signals and the queue cannot be asked for together with other reasons"
+        message = "timers, signals, answers and the queue cannot be asked for together with other reasons"
         raise InvalidInput(("filter.waiting_for", message))
     elif request.waiting_for and oldest_first:
-        raise InvalidInput(("oldest_first", "only timers, signals and the queue can be listed the oldest first"))
+        raise InvalidInput(
+            ("oldest_first", "only timers, signals, answers and the queue can be listed the oldest first")
+        )
     elif request.waiting_for:
         found, token = await _waiting(sagas, request, where, limit, page_token)
     else:

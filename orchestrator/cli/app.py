@@ -13,6 +13,7 @@ from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.bulk import act, bulk_commands
+from orchestrator.cli.commands.channels import channel_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
@@ -113,6 +114,7 @@ app.command()(connecting(conform))
 app.command()(faults)
 app.command()(simulate)
 app.command()(token)
+app.add_typer(channel_commands, name="channels")
 
 LOOK = "Looking at sagas"
 app.command("list", rich_help_panel=LOOK)(connecting(list_sagas))

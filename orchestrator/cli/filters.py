@@ -70,6 +70,7 @@ class WaitName(StrEnum):
     SIGNAL = "signal"
     QUEUED = "queued"
     RATE = "rate"
+    ANSWER = "answer"
 
     @property
     def number(self) -> WaitReason.ValueType:
@@ -82,8 +83,8 @@ WaitingFor = Annotated[
     typer.Option(
         "--waiting-for",
         metavar="REASON",
-        help=f"Only those that wait for this: {', '.join(WaitName)}; may be repeated, but timer, signal and queued, of "
-        "which every replica knows, not together with the others.",
+        help=f"Only those that wait for this: {', '.join(WaitName)}; may be repeated, but timer, signal, queued and "
+        "answer, of which every replica knows, not together with the others.",
     ),
 ]
 

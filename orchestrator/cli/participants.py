@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,14 +11,17 @@ from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.bootstrap import addresses, channel_kinds, security_of
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
+from orchestrator.channels.nats.channel import NatsChannel
+from orchestrator.channels.nats.examining import examine_brokers
+from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
 from orchestrator.connections.examining import judged
 from orchestrator.connections.handshake import GRPC_GREETING, HTTP_GREETING, meet
-from orchestrator.contract.addresses import GRPC, HTTPS, connected_to, split_scheme
+from orchestrator.contract.addresses import GRPC, HTTPS, NATS, TLS, connected_to, split_scheme
 from orchestrator.ports.findings import error, fine, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from orchestrator.channels.grpc.credentials import Security
     from orchestrator.channels.grpc.live_contracts import Compared
@@ -51,7 +54,8 @@ async def examine_participants(
         health = dict(zip(names, await asyncio.gather(*map(router.is_serving, names)), strict=True))
         compared = await live.compare_all()
         met = dict(zip(names, await asyncio.gather(*(_met(security, where[name]) for name in names)), strict=True))
-    found: list[Finding] = []
+        by_queue = router.of_kind(NatsChannel)
+        found: list[Finding] = await examine_brokers(by_queue, settings.nats_group, settings.nats_monitor)
     for name in names:
         shown = met[name]
         if shown is not None and shown.is_there:
@@ -61,6 +65,27 @@ async def examine_participants(
         if health[name] is not False:
             found.append(_contract(name, compared[name]))
     return found
+
+
+@asynccontextmanager
+async def channels_over_nats(
+    settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]
+) -> AsyncIterator[Mapping[str, NatsChannel]]:
+    """The channels over NATS, by the full name of each service that is reached so.
+
+    Raises:
+        SettingsError: an address is missing or cannot be used.
+    """
+    where = addresses(definitions, settings.participants)
+    kinds = channel_kinds(settings, security_of(settings, where))
+    over = {name: address for name, address in where.items() if split_scheme(address)[0] in (NATS, TLS)}
+    router = Router(over, kinds)
+    try:
+        channels = router.of_kind(NatsChannel)
+        refuse_readable(channels, insecure=settings.insecure)
+        yield channels
+    finally:
+        await router.close()
 
 
 async def _met(security: Security, address: str) -> Met | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
-    from orchestrator.connections.nats_security import NatsSecurity
+    from orchestrator.connections.nats_security import NatsSecurity, NatsServer
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ _PAUSE_SECONDS: Final = 0.25
 _REFUSED_PAUSE_SECONDS: Final = 2.0
 _PING_SECONDS: Final = 5
 _TOLD_AGAIN_SECONDS: Final = 60.0
+_MOST_BYTES: Final = 1024 * 1024
 
 
 class BrokerUnavailableError(Exception):
@@ -74,7 +75,7 @@ class NatsConnection:
     """One server, or the cluster to which it belongs.
 
     Args:
-        server: ``host:port``.
+        server: where it is.
         security: what the connection is secured with.
         name: shown by the server's own monitoring.
 
@@ -83,7 +84,7 @@ class NatsConnection:
         on_connected: called after each time that it is connected anew: what came in between was not heard.
     """
 
-    def __init__(self, server: str, security: NatsSecurity, name: str = "orchestrator") -> None:
+    def __init__(self, server: NatsServer, security: NatsSecurity, name: str = "orchestrator") -> None:
         nats_client()
         self.server = server
         self.on_connected: list[Callable[[], None]] = []
@@ -101,6 +102,11 @@ class NatsConnection:
         """It is, as far as is known."""
         return self._client is not None and self._client.is_connected
 
+    @property
+    def most_bytes(self) -> int:
+        """The largest message that the server takes, headers included."""
+        return _MOST_BYTES if self._client is None else self._client.max_payload
+
     async def client(self, seconds: float) -> Client:
         """The client, connected, after up to so many seconds.
 
@@ -117,7 +123,7 @@ class NatsConnection:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connected.wait(), seconds)
         if self._client is None or not self._client.is_connected:
-            raise BrokerUnavailableError(f"no connection to NATS at {self.server}: {self._why}")
+            raise BrokerUnavailableError(f"no connection to NATS at {self.server.place}: {self._why}")
         return self._client
 
     async def request(self, subject: str, body: bytes, seconds: float, headers: dict[str, str] | None = None) -> Msg:
@@ -136,9 +142,9 @@ class NatsConnection:
         except errors.NoRespondersError:
             raise BrokerRefusedError(0, f"nobody takes what is sent to {subject}") from None
         except errors.MaxPayloadError:
-            raise BrokerRefusedError(0, f"{len(body)} bytes are more than NATS at {self.server} takes") from None
+            raise BrokerRefusedError(0, f"{len(body)} bytes are more than NATS at {self.server.place} takes") from None
         except (errors.Error, OSError, TimeoutError) as error:
-            raise BrokerUnavailableError(f"NATS at {self.server}: {error}") from error
+            raise BrokerUnavailableError(f"NATS at {self.server.place}: {error}") from error
 
     async def listen(self, subject: str, receive: Callable[[Received], None]) -> Callable[[], Awaitable[None]]:
         """Call ``receive`` with every message to a subject from now on; what comes back ends that.
@@ -193,9 +199,9 @@ class NatsConnection:
         async def gone() -> None:
             closed.set()
 
-        client = self._security.client()
+        client = self.server.client()
         await client.connect(
-            servers=[self._security.url(self.server)],
+            servers=[self.server.url],
             name=self._name,
             connect_timeout=_CONNECT_SECONDS,
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it is slept for
@@ -205,7 +211,7 @@ class NatsConnection:
             closed_cb=gone,
             disconnected_cb=self._note_lost,
             reconnected_cb=self._note_connected,
-            **self._security.options(),
+            **self._security.options(encrypted=self.server.encrypted),
         )
         return client
 
@@ -216,7 +222,7 @@ class NatsConnection:
     async def _note_connected(self) -> None:
         if self._connected is not None:
             self._connected.set()
-        _log.info("connected to NATS at %s", self.server)
+        _log.info("connected to NATS at %s", self.server.place)
         for each in self.on_connected:
             each()
 
@@ -226,7 +232,7 @@ class NatsConnection:
         text, at = self._told
         if text != self._why or time.monotonic() - at > _TOLD_AGAIN_SECONDS:
             self._told = self._why, time.monotonic()
-            _log.warning("NATS at %s: %s", self.server, self._why)
+            _log.warning("NATS at %s: %s", self.server.place, self._why)
 
 
 async def _subscribed(client: Client, subject: str, receive: Callable[[Received], None]) -> Any:  # noqa: ANN401 - a subscription

@@ -1,32 +1,31 @@
-"""What connections to NATS are secured with: TLS, and who we are. Files are read again with every connection.
+"""What connections to NATS are secured with: TLS, and who we are. The files are read again with every connection.
 
-| setting                            | what it names                                                              |
+| what                               | is said by                                                                 |
 |------------------------------------|----------------------------------------------------------------------------|
-| ``ORCHESTRATOR_NATS_TLS_CA``       | the authorities whose certificates a server must have; with it, TLS is on  |
-| ``ORCHESTRATOR_NATS_TLS_CERTIFICATE``, ``..._KEY`` | our own certificate, and its key                           |
-| ``ORCHESTRATOR_NATS_CREDENTIALS``  | a ``.creds`` file, with a JWT and an NKey                                  |
-| ``ORCHESTRATOR_NATS_PASSWORD``     | a file that holds ``user:password``, or a token alone                      |
+| TLS                                | the address: ``tls://host:4222/prefix``, and not ``nats://…``              |
+| whom we trust                      | ``ORCHESTRATOR_NATS_CA``; without, the authorities that the machine trusts |
+| who we are, by a certificate       | ``ORCHESTRATOR_NATS_CERTIFICATE`` and ``ORCHESTRATOR_NATS_KEY``            |
+| who we are, otherwise              | ``ORCHESTRATOR_NATS_LOGIN``, a file                                        |
+
+The file of the login holds one line, ``user:password`` or a token; or it is a ``.creds`` file, with a JWT and an NKey.
 """
 
 from __future__ import annotations
 
-import logging
 import ssl
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
     from types import ModuleType
 
     from nats.aio.client import Client
 
-_log = logging.getLogger(__name__)
-
 PREFIX: Final = "ORCHESTRATOR_NATS_"
+
+_CREDENTIALS: Final = "-----BEGIN NATS USER JWT-----"
 
 
 def nats_client() -> ModuleType:
@@ -50,8 +49,7 @@ class NatsFiles(NamedTuple):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
-    credentials: Path | None = None
-    password: Path | None = None
+    login: Path | None = None
 
 
 class NatsSecurity:
@@ -66,80 +64,53 @@ class NatsSecurity:
 
     def __init__(self, files: NatsFiles = NatsFiles()) -> None:  # noqa: B008 - it cannot be changed
         self._files = files
-        _refuse_incomplete(files)
-        self.options()
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Nobody on the way can read what is sent."""
-        return self._files.ca is not None
+        if (files.certificate is None) is not (files.key is None):
+            raise SettingsError(f"{PREFIX}CERTIFICATE and {PREFIX}KEY are needed, both of them or neither")
+        try:
+            self.options(encrypted=files.ca is not None or files.certificate is not None)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{PREFIX}…: {error}") from None
 
     @property
     def is_known(self) -> bool:
         """The server can tell who we are."""
-        return any((self._files.certificate, self._files.credentials, self._files.password))
+        return self._files.certificate is not None or self._files.login is not None
 
-    def url(self, server: str) -> str:
-        """The address of a server as the client takes it."""
-        return f"{'tls' if self.is_encrypted else 'nats'}://{server}"
-
-    def client(self) -> Client:
-        """A new client, not connected. Where TLS is wanted, it says nothing to a server without."""
-        return _encrypted_client()() if self.is_encrypted else nats_client().aio.client.Client()
-
-    def options(self) -> dict[str, Any]:
-        """What the client is told of it, as the files are now.
+    def options(self, *, encrypted: bool) -> dict[str, Any]:
+        """What the client is told, as the files are now.
 
         Raises:
-            SettingsError: a file cannot be used.
+            OSError: a file cannot be read.
+            ValueError: what a file holds cannot be used.
         """
-        files = self._files
-        options: dict[str, Any] = {}
-        try:
-            if files.ca is not None:
-                options["tls"] = _context(files)
-            if files.credentials is not None:
-                files.credentials.read_bytes()
-                options["user_credentials"] = str(files.credentials)
-            if files.password is not None:
-                options |= _login(files.password.read_text(encoding="utf-8").strip())
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{PREFIX}…: {error}") from None
+        options = _login(self._files.login) if self._files.login is not None else {}
+        if encrypted:
+            options["tls"] = _context(self._files)
         return options
 
 
-def refuse_readable(servers: Collection[str], security: NatsSecurity, *, insecure: bool) -> None:
-    """Refuse to send commands over a network that could read them, or to a server that does not ask who we are.
+class NatsServer(NamedTuple):
+    """Where a server is.
 
-    Args:
-        servers: ``host:port`` of each.
-        security: of the connections to them.
-        insecure: it may be so all the same; that is logged.
-
-    Raises:
-        SettingsError: it is so.
+    Attributes:
+        place: ``host:port``.
+        encrypted: it is reached over TLS.
     """
-    away = sorted(server for server in servers if not is_loopback(server))
-    missing = [
-        *([] if security.is_encrypted else [f"TLS ({PREFIX}TLS_CA)"]),
-        *([] if security.is_known else [f"a login ({PREFIX}CREDENTIALS, {PREFIX}PASSWORD or {PREFIX}TLS_CERTIFICATE)"]),
-    ]
-    if not away or not missing:
-        return
-    if insecure:
-        _log.warning("INSECURE: NATS at %s is reached without %s", ", ".join(away), " and ".join(missing))
-        return
-    raise SettingsError(
-        f"NATS at {', '.join(away)} would be reached over a network without {' and '.join(missing)}; set what is "
-        "missing, or say --insecure (ORCHESTRATOR_INSECURE=true) where the network itself is safe"
-    )
 
+    place: str
+    encrypted: bool = False
 
-def _refuse_incomplete(files: NatsFiles) -> None:
-    if (files.certificate is None) is not (files.key is None):
-        raise SettingsError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY are needed, both of them or neither")
-    if files.certificate is not None and files.ca is None:
-        raise SettingsError(f"{PREFIX}TLS_CA is needed: without it, nobody can be trusted, and there is no TLS")
+    @property
+    def url(self) -> str:
+        """As the client takes it."""
+        return f"{'tls' if self.encrypted else 'nats'}://{self.place}"
+
+    def client(self) -> Client:
+        """A new client, not connected. Where TLS is wanted, it says nothing to a server without."""
+        if self.encrypted:
+            return _encrypted_client()()
+        client: Client = nats_client().aio.client.Client()
+        return client
 
 
 def _context(files: NatsFiles) -> ssl.SSLContext:
@@ -149,9 +120,12 @@ def _context(files: NatsFiles) -> ssl.SSLContext:
     return context
 
 
-def _login(text: str) -> dict[str, str]:
-    if not text:
-        raise ValueError("the file of the password is empty")
+def _login(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8").strip()
+    if _CREDENTIALS in text:
+        return {"user_credentials": str(path)}
+    if not text or "\n" in text:
+        raise ValueError(f"{path}: expected one line, user:password or a token, or a file of credentials (.creds)")
     user, colon, password = text.partition(":")
     return {"user": user, "password": password} if colon else {"token": text}
 

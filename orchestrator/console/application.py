@@ -73,11 +73,20 @@ def console_application(
     routes: list[BaseRoute] = [
         *SignIn(authentication, rendering, application.clock, log).routes(),
         *(folder.route() for folder in rendering.static.values()),
-        *(Mount(prefix, app=api) for prefix in prefixes if api is not None),
+        *_below(prefixes, api),
         *(Route(door.page.path, guarded(door), methods=[door.page.method]) for door in doors),
     ]
     handlers = {HTTPException: refuse, Exception: refuse}
     return Starlette(routes=routes, middleware=[Middleware(Headers)], exception_handlers=handlers)
+
+
+def _below(prefixes: Iterable[str], api: HttpApi | None) -> Iterator[BaseRoute]:
+    """All addresses that begin so lead to the API."""
+    if api is None:
+        return
+    for prefix in prefixes:
+        yield Route(prefix, api)
+        yield Mount(prefix, app=api)
 
 
 def _all(console: Console, applications: Iterable[Pages], api: Iterable[str]) -> Iterator[Page]:

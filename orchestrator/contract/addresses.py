@@ -15,6 +15,10 @@ from google.protobuf import descriptor_pb2
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
+NATS: Final = "nats"
+TLS: Final = "tls"
+"""The schemes of addresses behind which there is NATS; the second one is encrypted."""
+
 GRPC: Final = "grpc"
 """The scheme of addresses that have none."""
 
@@ -52,9 +56,9 @@ def split_scheme(address: str) -> tuple[str, str]:
 
 
 def connected_to(address: str) -> str:
-    """To what a connection is made for an address: without its scheme, and without the path of one over HTTP."""
+    """To what a connection is made for an address: without its scheme, a path over HTTP, and a prefix over NATS."""
     scheme, target = split_scheme(address)
-    return target.partition("/")[0] if scheme in (HTTP, HTTPS) else target
+    return target.partition("/")[0] if scheme in (HTTP, HTTPS, NATS, TLS) else target
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
 LONGEST_ATTEMPT = timedelta(days=1)
+LONGEST_QUEUED = timedelta(days=7)
 """The longest time of an attempt, and of the delay before one."""
 
 
@@ -102,6 +103,7 @@ class Command:
         identities: the fields of the request by which the participant recognises a repeated command.
         fillings: what fills fields of a derived request in another way than by name and type, by the full name of the
             compensation or of the verify.
+        queue_deadline: how long it may wait in a queue before it is begun; ``None`` for as long as is set.
     """
 
     service: str
@@ -120,6 +122,7 @@ class Command:
     streaming: bool = False
     identities: tuple[str, ...] = ()
     fillings: Mapping[str, tuple[contract_pb2.Filling, ...]] = field(default_factory=dict)
+    queue_deadline: timedelta | None = None
 
     @property
     def name(self) -> str:

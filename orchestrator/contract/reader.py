@@ -75,6 +75,7 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
         effect=Effect(options.effect),
         on_unknown=_on_unknown(options, verify),
         timeout=_span(options.timeout) or DEFAULT_TIMEOUT,
+        queue_deadline=_span(options.queue_deadline) or None,
         retry=_retry(options.retry),
         idempotent=not options.not_idempotent,
         compensation=compensation,

@@ -114,6 +114,7 @@ class WaitReason(enum.Enum):
     SIGNAL = 5
     QUEUED = 6
     RATE = 7
+    ANSWER = 8
 
 
 class Waiting(NamedTuple):
@@ -125,7 +126,7 @@ class Waiting(NamedTuple):
         attempt: the number of the attempt that is to come; 0 for a wait of the code.
         since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
         until: when the attempt comes, or when a participant that is down is asked for its health again; when the time
-            of a wait comes; 0 if unknown, or never.
+            of a wait comes; until when an answer can come by a queue; 0 if unknown, or never.
         failure: how the latest attempt failed, if one did.
         signal: the name of the signal that is waited for, or empty.
         message_type: the full name of its message, or empty.

@@ -326,6 +326,15 @@ def _detail(row: Row) -> dict[str, Any]:
     return dict(json.loads(row.detail or "{}"))
 
 
+def _command_queued(entry: e.CommandQueued) -> Row:
+    detail = json.dumps({"expires_at": entry.expires_at, "until": entry.until})
+    return Row(32, entry.at, entry.key, None, None, entry.attempt, entry.started_at, None, detail)
+
+
+def _read_command_queued(row: Row) -> e.CommandQueued:
+    return e.CommandQueued(row.at, *_attempt(row), **_detail(row))
+
+
 def _attempt(row: Row) -> tuple[str, int, int]:
     assert row.key is not None
     assert row.attempt is not None
@@ -340,6 +349,8 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return _started
         case e.CommandIntended():
             return _intended
+        case e.CommandQueued():
+            return _command_queued
         case e.CommandCompleted():
             return _completed
         case e.CommandRefused():
@@ -435,6 +446,7 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     27: lambda row: e.SagaWoken(row.at, **_detail(row)),
     30: _read_queued,
     31: lambda row: e.SagaAdmitted(row.at, _detail(row)["owner"]),
+    32: _read_command_queued,
     35: _read_published,
     36: _read_handed_on,
     40: _read_proposed,

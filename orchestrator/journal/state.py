@@ -77,18 +77,49 @@ class StepOutcome(enum.Enum):
     UNKNOWN = "unknown"
 
 
+class InQueue(NamedTuple):
+    """That a queue holds an attempt, whose answer comes by a queue. Instants are nanoseconds since the epoch, UTC.
+
+    Attributes:
+        attempt: its number.
+        started_at: when it was published.
+        expires_at: from when on the participant does not begin it.
+        until: from when on no answer to it comes any more.
+    """
+
+    attempt: int
+    started_at: int
+    expires_at: int
+    until: int
+
+
 class Delivery:
     """How often something was sent, and how the latest attempt failed.
 
     Attributes:
         attempts: attempts that ended, with whatever outcome.
         failure: how the latest failed attempt failed, if one did.
+        in_queue: the attempt that a queue holds, where the journal says so.
+        interrupted: the latest of these attempts ended with its process, if it was made at all: no answer was noted.
+        failed_at: when the latest failed attempt ended, nanoseconds since the epoch, UTC; 0 for never.
+        intended_at: when it was intended, likewise.
     """
 
-    __slots__ = ("attempts", "failure")
+    __slots__ = ("attempts", "failed_at", "failure", "in_queue", "intended_at", "interrupted")
 
-    attempts: int
-    failure: Failure | None
+    def __init__(self, intended_at: int) -> None:
+        self.intended_at = intended_at
+        self.attempts = 0
+        self.failure: Failure | None = None
+        self.in_queue: InQueue | None = None
+        self.interrupted = False
+        self.failed_at = 0
+
+    def interrupt(self) -> None:
+        """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown."""
+        if self.in_queue is None:
+            self.attempts += 1
+            self.interrupted = True
 
 
 class CompensationState(Delivery):
@@ -102,15 +133,13 @@ class CompensationState(Delivery):
         sent_at: when it was first sent, as far as the journal tells.
     """
 
-    __slots__ = ("ended_at", "intended_at", "method", "position", "request", "sent_at")
+    __slots__ = ("ended_at", "method", "position", "request", "sent_at")
 
     def __init__(self, method: str, request: bytes | None, intended_at: int, position: int) -> None:
+        super().__init__(intended_at)
         self.method = method
         self.request = request
-        self.intended_at = intended_at
         self.position = position
-        self.attempts = 0
-        self.failure = None
         self.sent_at: int | None = None
         self.ended_at: int | None = None
 
@@ -139,7 +168,6 @@ class CommandState(Delivery):
         "doubtful",
         "effect",
         "ended_at",
-        "intended_at",
         "key",
         "method",
         "outcome",
@@ -151,14 +179,12 @@ class CommandState(Delivery):
     def __init__(
         self, key: str, method: str, effect: Effect, request: bytes, intended_at: int, best_effort: bool
     ) -> None:
+        super().__init__(intended_at)
         self.key = key
         self.method = method
         self.effect = effect
         self.request = request
-        self.intended_at = intended_at
         self.best_effort = best_effort
-        self.attempts = 0
-        self.failure = None
         self.outcome: StepOutcome | None = None
         self.reply: bytes | None = None
         self.ended_at: int | None = None
@@ -335,6 +361,7 @@ class SagaState:
         command.outcome = outcome
         command.ended_at = at
         command.attempts = attempt
+        command.in_queue = None
         self.settled.pop(key, None)
         self.settled[key] = None
         return command
@@ -343,6 +370,7 @@ class SagaState:
         """Its outcome counts no more: the command is to be sent again."""
         command.outcome = None
         command.ended_at = None
+        command.interrupted = False
         self.settled.pop(command.key, None)
 
     def move(self, status: Status) -> None:

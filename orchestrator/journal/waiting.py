@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.journal.state import SagaState
+    from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.journal.waits import SignalState, WaitState
 
 
@@ -46,9 +46,18 @@ def _is_in_time(signal: SignalState, wait: WaitState) -> bool:
     return not wait.due_at or signal.position <= wait.signals_before or signal.received_at < wait.due_at
 
 
+def queued_commands(state: SagaState) -> list[CommandState]:
+    """The commands that a queue holds, and whose answers come by a queue, in the order of their intents."""
+    return [command for command in state.commands.values() if command.in_queue is not None and command.outcome is None]
+
+
 def next_due(state: SagaState) -> int:
-    """When a saga has to be advanced, whatever comes: at its next timer or for its deadline's sake; 0 for never."""
+    """When a saga has to be advanced, whatever comes; 0 for never.
+
+    At its next timer, when an answer can come by a queue no more, or for its deadline's sake.
+    """
     times = [wait.due_at for wait in open_waits(state) if wait.due_at]
+    times += [command.in_queue.until for command in queued_commands(state) if command.in_queue is not None]
     if state.forward_until and not state.pivoted:
         times.append(state.forward_until)
     elif state.deadline_at and not state.overdue:

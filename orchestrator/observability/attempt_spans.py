@@ -39,10 +39,22 @@ class Sending:
         seen: the number of the latest attempt that has a span; 0 before the first.
         since: the latest instant before which none of its current attempts began.
         settled: no attempt follows.
+        in_queue: a queue holds the current attempt, and it outlives its process.
         compensates: the command that it compensates, if it is a compensation.
     """
 
-    __slots__ = ("best_effort", "compensates", "counted", "effect", "key", "method", "seen", "settled", "since")
+    __slots__ = (
+        "best_effort",
+        "compensates",
+        "counted",
+        "effect",
+        "in_queue",
+        "key",
+        "method",
+        "seen",
+        "settled",
+        "since",
+    )
 
     def __init__(
         self,
@@ -63,6 +75,7 @@ class Sending:
         self.counted = 0
         self.seen = 0
         self.settled = False
+        self.in_queue = False
 
 
 class AttemptSpans:
@@ -87,6 +100,7 @@ class AttemptSpans:
             span += attribute(names.RPC_STATUS, failure.code.value)
         sending.counted = entry.attempt
         sending.since = entry.at
+        sending.in_queue = False
         return span
 
     def interrupted(self, sending: Sending, at: int) -> bytes:

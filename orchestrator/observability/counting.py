@@ -119,7 +119,14 @@ class CountingObserver:
                 return cls._ended
             case e.WaitEnded():
                 return cls._wait_ended
-            case e.CommandIntended() | e.CompensationBegan() | e.ValueRecorded() | e.WaitBegan() | e.SignalReceived():
+            case (
+                e.CommandQueued()
+                | e.CommandIntended()
+                | e.CompensationBegan()
+                | e.ValueRecorded()
+                | e.WaitBegan()
+                | e.SignalReceived()
+            ):
                 return None
             case e.EventPublished() | e.EventsHandedOn():
                 return None

@@ -107,6 +107,8 @@ class SagaTrace:
                 return cls._started
             case e.CommandIntended():
                 return cls._intended
+            case e.CommandQueued():
+                return cls._command_queued
             case e.AttemptFailed():
                 return cls._attempt_failed
             case e.CommandCompleted():
@@ -171,8 +173,18 @@ class SagaTrace:
         )
         return ()
 
+    def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
+        self._sendings[entry.key].in_queue = True
+        about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
+        self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
+        return ()
+
     def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[bytes]:
-        return (self._attempts.ended(self._sendings[entry.key], entry, StepOutcome.UNKNOWN, entry.failure),)
+        sending = self._sendings[entry.key]
+        if entry.attempt <= sending.seen:  # a queue held it, and the end of its process was taken for its own
+            sending.counted, sending.since = entry.attempt, entry.at
+            return ()
+        return (self._attempts.ended(sending, entry, StepOutcome.UNKNOWN, entry.failure),)
 
     def _completed(self, entry: e.CommandCompleted) -> Sequence[bytes]:
         return self._settled(entry.key, entry, StepOutcome.COMPLETED, None)
@@ -211,7 +223,7 @@ class SagaTrace:
         self._events.append(event(names.RECOVERED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
         spans = []
         for sending in self._sendings.values():
-            if sending.settled:
+            if sending.settled or sending.in_queue:
                 continue
             sending.counted += 1
             going = self._reason is None or sending.compensates is not None

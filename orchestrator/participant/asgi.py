@@ -7,7 +7,8 @@
     })
 
 The headers ``Idempotency-Key``, ``Compensates`` and ``Verifies`` say what the metadata of the same names say to a gRPC
-service, and the response echoes ``Idempotency-Key``. What a response says of the effect:
+service, and the response echoes ``Idempotency-Key``. After the seconds of ``Request-Timeout``, nothing is begun. What a
+response says of the effect:
 
 | status                  | the guard                                                               |
 |-------------------------|-------------------------------------------------------------------------|
@@ -21,6 +22,8 @@ its method, path, query and body.
 """
 
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -29,6 +32,7 @@ from urllib.parse import quote
 from orchestrator.participant.callers import caller_of_scope
 from orchestrator.participant.driving import AsyncRecords, answer_async
 from orchestrator.participant.errors import GuardRefusal, Rejection
+from orchestrator.participant.http_answers import REQUEST_TIMEOUT
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
 from orchestrator.participant.problems import FailedResponseError, PostponedResponseError, Response
 from orchestrator.participant.routes import Routes
@@ -86,12 +90,12 @@ class GuardMiddleware:
         kind = self._routes.kind(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
         if kind is None and metadata == CallMetadata(saga_id=metadata.saga_id, traceparent=metadata.traceparent):
             return await self._app(scope, receive, send)
-        key = None
+        key, late_at = None, time.monotonic() + _seconds_left(scope)
         try:
             call = await self._begin(scope, receive, kind, metadata)
             if call is None:
                 return None
-            response, is_echoed = await self._answer(call, scope, receive)
+            response, is_echoed = await self._answer(call, scope, receive, late_at)
             key = metadata.idempotency_key if is_echoed else None
         except GuardRefusal as refusal:
             response, key = Response.of_refusal(refusal), metadata.idempotency_key if refusal.echo else None
@@ -125,18 +129,29 @@ class GuardMiddleware:
         head = b"%s %s?%s\n" % (scope["method"].encode(), path, scope.get("query_string", b""))
         return Call(kind, route, head + bytes(body), metadata)
 
-    async def _answer(self, call: Call, scope: Scope, receive: Receive) -> tuple[Response, bool]:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, late_at: float) -> tuple[Response, bool]:
         body = call.request.partition(b"\n")[2]
         last: Response | None = None
 
         async def run() -> bytes:
             nonlocal last
+            if time.monotonic() >= late_at:  # it asks again, with the same key
+                raise GuardRefusal("TOO_LATE", "the caller does not wait any longer", code="DEADLINE_EXCEEDED")
             last = await _response_of(self._app, scope, body, receive)
             return last.reply()
 
         answer = await answer_async(call, self._records, run)
         is_new = last is not None and last.to_bytes() == answer.content
         return last if last is not None and is_new else Response.recorded(answer.content), answer.echo
+
+
+def _seconds_left(scope: Scope) -> float:
+    """For how long the caller waits; what is no number of seconds says nothing."""
+    said = [value for name, value in scope["headers"] if name.lower() == REQUEST_TIMEOUT.encode()]
+    try:
+        return float(said[0]) if len(said) == 1 else math.inf
+    except ValueError:
+        return math.inf
 
 
 async def _response_of(app: App, scope: Scope, body: bytes, receive: Receive) -> Response:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.observer import Observer
+    from orchestrator.ports.queued import Answers
     from orchestrator.ports.random import RandomSource
 
 
@@ -20,3 +21,4 @@ class Adapters(NamedTuple):
     observer: Observer
     clock: Clock
     random_source: RandomSource
+    answers: Answers | None = None

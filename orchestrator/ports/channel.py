@@ -27,7 +27,7 @@ class Participants(Protocol):
 
 
 class Channel(Participants, Protocol):
-    """The way to the participants at one address, such as gRPC. Each kind passes ``tests/conformance/channels``."""
+    """The way to the participants at one address, such as gRPC. Each kind passes the suite for channels."""
 
     async def close(self) -> None:
         """Give up the connection; a call that is under way ends as unknown."""

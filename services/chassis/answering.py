@@ -20,6 +20,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.trust import Trusts
 from services.chassis.arrivals import Answer, Arrival
 from services.chassis.calls import during
@@ -57,6 +58,7 @@ class Answering:
         faults: PlannedFaults | None = None,
     ) -> None:
         self.contract = contract
+        self._servicer = servicer
         self._tracing = tracing
         self._trusts = trusts
         self._domain = error_domain(contract)
@@ -73,6 +75,15 @@ class Answering:
         span = self._tracing.start(call.method, call.request, call.metadata, call.way)
         with during(call.metadata, span.trace_id, span.span_id):
             return await self._traced(call, span)
+
+    async def has_seen(self, metadata: CallMetadata) -> bool:
+        """Whether the guard has recorded this call, or another one with its idempotency key.
+
+        Raises:
+            Unavailable: that cannot be told now.
+        """
+        key = metadata.idempotency_key
+        return key is not None and await self._servicer.guard.has_seen(key)
 
     def refused(self, error: ServiceError, echo: str | None = None) -> Answer:
         """The answer that an error is; ``echo`` is the key, where it holds for every attempt."""

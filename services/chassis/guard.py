@@ -116,6 +116,14 @@ class Guard:
         """Run a query that writes records of its own and makes itself idempotent; raises as ``query`` does."""
         return await self._answer(call, Kind.QUERY, writes=True)
 
+    async def has_seen(self, key: str) -> bool:
+        """Whether a call with this idempotency key has been recorded here.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return await self._database.read(lambda connection: bool(ConnectionRecords(connection).find(key)))
+
     async def _answer(self, call: Call[ReplyT], kind: Kind, *, writes: bool = False) -> ReplyT:
         cause = self._cause.for_(call.metadata.idempotency_key, current_traceparent(call.metadata))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.acceptance.trips import Agency
 
 RUN_ELSEWHERE: Final = {
+    "orchestrator/channels/http/README.md": "tests/acceptance/test_http_page.py",
     "orchestrator/contract/overlay/README.md": "tests/acceptance/test_foreign_checkout.py",
     "orchestrator/participant/README.md": "tests/acceptance/test_participant_page.py",
     "services/README.md": "tests/acceptance/test_other_languages.py",
@@ -133,7 +134,7 @@ def trips_world(agency: Agency, project: Path, tmp_path_factory: pytest.TempPath
 
 
 def is_about_the_shop(block: Block) -> bool:
-    return ".venv/bin/" in block.code or "shop.order.v1" in block.code
+    return any(part in block.code for part in (".venv/bin/", "shop.order.v1", ":50180/"))
 
 
 def is_of_own_saga(block: Block) -> bool:

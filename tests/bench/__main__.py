@@ -11,6 +11,7 @@ Workloads:
   forward             it goes through
   rollback            the fourth command is rejected, and three are compensated
   tls                 forward over mutual TLS and without, beside the bare chain over each
+  channels            forward over gRPC, HTTP and NATS, beside the bare chain over gRPC
   postgres            forward on PostgreSQL, by one process and by two that share the load, each beside its bare chain
   shop                whole orders through the API, by ten services with their databases, on SQLite and on PostgreSQL
   memory              what one saga in flight adds to the process

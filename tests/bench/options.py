@@ -10,6 +10,7 @@ WORKLOADS = (
     "forward",
     "rollback",
     "tls",
+    "channels",
     "postgres",
     "shop",
     "memory",

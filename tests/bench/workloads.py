@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from tests.bench.channels import channels
 from tests.bench.console import console
 from tests.bench.counting import flush_seconds
 from tests.bench.loads import forward, rollback
@@ -32,6 +33,7 @@ _WORKLOADS = {
         forward,
         rollback,
         tls,
+        channels,
         postgres,
         shop,
         memory,
@@ -44,7 +46,7 @@ _WORKLOADS = {
         pages,
     )
 }
-_WITH_PROCESSES_THAT_END = {"tls", "postgres", "shop", "memory", "takeover", "waiting"}
+_WITH_PROCESSES_THAT_END = {"tls", "channels", "postgres", "shop", "memory", "takeover", "waiting"}
 """Their CPU is gone with them."""
 
 

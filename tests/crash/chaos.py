@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tests.crash.balancer import PASS_ON, STATUSES
 
@@ -44,6 +44,30 @@ async def killing(
         try:
             victim.kill()
             await asyncio.sleep(chance.choice((0, 0, chance.uniform(0, pause))))
+        finally:
+            # Whatever was killed serves again when the block is left.
+            await _undisturbed(victim.restart())
+
+
+class Victim(Protocol):
+    """What is killed, and serves again."""
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+
+    async def restart(self) -> None:
+        """Start it, and wait until it serves."""
+
+
+async def killing_in_turn(
+    chance: random.Random, victims: Sequence[Victim], *, rounds: int, pause: float = _LONGEST_PAUSE_SECONDS
+) -> None:
+    """So many times, kill each of these in turn with -9 and start it again a while later."""
+    for victim in [each for _ in range(rounds) for each in victims]:
+        await asyncio.sleep(chance.uniform(0, pause))
+        try:
+            victim.kill()
+            await asyncio.sleep(chance.uniform(0, pause))
         finally:
             # Whatever was killed serves again when the block is left.
             await _undisturbed(victim.restart())

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The ten services, started once."""
-    with Shop(tmp_path_factory.mktemp("shop")) as shop:
+    """The ten services, started once; they take calls over every channel."""
+    with Shop(tmp_path_factory.mktemp("shop"), channels=True) as shop:
         asyncio.run(shop.open())
         yield shop
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.place_order import place_order
+from tests.crash.broker import Broker
 from tests.crash.processes import Guardian, Process, clean_environment, free_addresses
 from tests.crash.secured import ORCHESTRATOR
 from tests.support.tokens import keep_token
@@ -40,7 +41,11 @@ class Shop:
         traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
         secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
         faults: whether the services make faults on purpose, where that is planned.
+        channels: whether the services take calls over HTTP and NATS, too.
         events: ``nats://host:port``: where email, warehouse, rewards and loyalty hear events; empty for nowhere.
+
+    Attributes:
+        broker: of the commands over NATS.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Shop:
         traced: bool = True,
         secured: Secured | None = None,
         faults: bool = False,
+        channels: bool = False,
         events: str = "",
     ) -> None:
         self.folder = folder
@@ -61,9 +67,13 @@ class Shop:
         self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
         self._environment |= {f"{name.upper()}_EVENTS": events for name in _SUBSCRIBERS if events}
         self._orchestrators: list[Process] = []
+        self.broker = Broker(folder / "broker", self._guardian) if channels else None
+        # Asked for at once: until somebody listens at an address, it may be given again.
+        free = free_addresses(2 * len(FULL_NAMES))
+        self._http = dict(zip(FULL_NAMES, free[len(FULL_NAMES) :], strict=True)) if channels else {}
         self.services = {
             name: self._service(name, address)
-            for name, address in zip(FULL_NAMES, free_addresses(len(FULL_NAMES)), strict=True)
+            for name, address in zip(FULL_NAMES, free[: len(FULL_NAMES)], strict=True)
         }
 
     def __enter__(self) -> Self:
@@ -80,11 +90,15 @@ class Shop:
                 process.terminate()
         for process in everyone:
             process.end()
+        if self.broker is not None:
+            self.broker.close()
         self._guardian.__exit__(kind, error, traceback)
         self.collector.stop()
 
     async def open(self) -> None:
         """Start all services, side by side; they serve when this returns."""
+        if self.broker is not None:
+            await self.broker.open(each.service for each in place_order.participants)
         for process in self.services.values():
             process.start()
         await asyncio.gather(*(process.serving() for process in self.services.values()))
@@ -117,6 +131,15 @@ class Shop:
         """A channel to a service, to ask it something."""
         service = self.services[name]
         return service.connect(service.address)
+
+    def over_http(self, name: str) -> str:
+        """Where a service is reached over HTTP, as a setting."""
+        return f"http://{self._http[name]}"
+
+    def over_nats(self, at: str = "") -> str:
+        """Where every service is reached over NATS, as a setting; the broker at another address, where one is given."""
+        assert self.broker is not None
+        return self.broker.url(at)
 
     def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
         """An orchestrator with a journal of its own and without a console, not started yet.
@@ -167,6 +190,8 @@ class Shop:
 
     def _service(self, name: str, address: str, folder: Path | None = None, *, log: str = "") -> Process:
         settings = {f"{name.upper()}_LISTEN": address, "STATE_DIR": str(folder or self.folder)}
+        if self.broker is not None and folder is None:
+            settings |= {f"{name.upper()}_HTTP": self._http[name], f"{name.upper()}_NATS": self.broker.url()}
         if self._secured is not None:
             settings |= self._secured.of_service(name)
         environment, file = self._environment | settings, self.folder / f"{log or name}.log"

@@ -21,6 +21,7 @@ from orchestrator.definition.saga import saga
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.run.command_execution import NOT_SENT
+from orchestrator.engine.run.queued_attempts import REST_AFTER_SECONDS
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.journal.entries import CommandRefused
 from orchestrator.journal.fold import fold
@@ -35,6 +36,7 @@ from orchestrator.testing.world.journal import SwitchedJournal
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.queue import QueueConnection, VirtualQueue
 from orchestrator.testing.world.virtual_loop import Process
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.email.v1.email_pb2 import SendConfirmationRequest
@@ -126,15 +128,17 @@ class EngineProcess:
         clock: JumpingClock,
         limits: Limits,
         four_eyes: FourEyes = ONE_PERSON,
+        queue: VirtualQueue | None = None,
         *,
         tells_life: bool = False,
     ) -> None:
         self.process = Process(name)
         beneath = journal.handle() if journal.shared else journal
         self.journal = SwitchedJournal(beneath, self.process)
-        connection = NetworkConnection(participants, self.process)
         ticking = cast("Clock", clock)  # it is one, but for what cancelling a task answers, which nobody reads
-        adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5)
+        by_queue = None if queue is None else QueueConnection(queue, self.process, ticking)
+        connection = by_queue or NetworkConnection(participants, self.process)
+        adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5, by_queue)
         self.sagas = assemble(
             definitions,
             adapters,
@@ -178,6 +182,7 @@ class EngineWorld:
     Attributes:
         limits: what the next processes may do at once.
         four_eyes: what two people must ask the next processes for.
+        queue: by which the next processes reach the participants; ``None`` for calls.
         tells_life: the next processes tell the life of their sagas.
     """
 
@@ -192,10 +197,17 @@ class EngineWorld:
         self.broken_promises: list[str] = []
         self.limits = Limits()
         self.four_eyes = ONE_PERSON
+        self.queue: VirtualQueue | None = None
         self.tells_life = False
         self._owners = itertools.count(1)
         if shared:
             self.clock.hold_from = 0.0
+
+    def by_queue(self) -> VirtualQueue:
+        """Reach the participants over a queue from now on; an answer may take any number of turns."""
+        self.clock.hold_from = REST_AFTER_SECONDS
+        self.queue = VirtualQueue(self.participants, cast("Clock", self.clock))
+        return self.queue
 
     async def let_pass(self, seconds: float, step: float = 0.25) -> None:
         """Let time pass in a shared world, in small steps, and everything happen that is due in between."""
@@ -216,6 +228,7 @@ class EngineWorld:
             clock or self.clock,
             self.limits,
             self.four_eyes,
+            self.queue,
             tells_life=self.tells_life,
         )
         self.processes.append(process)

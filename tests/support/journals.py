@@ -32,6 +32,7 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.SagaStarted(AT, "place_order", 1, b"\x00input", "00-" + "a" * 32 + "-" + "b" * 16 + "-01", True, ATTRIBUTES),
     e.CommandIntended(AT + 1, "Shop.Buy#1", "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"\xff\x00"),
     e.CommandIntended(AT + 2, "item-1/Shop.Tell#1", "shop.v1.Shop.Tell", Effect.RETRYABLE, b"", best_effort=True),
+    e.CommandQueued(AT + 2, "Shop.Buy#1", 1, AT + 2, AT + 50, AT + 60),
     e.AttemptFailed(AT + 3, "Shop.Buy#1", 1, AT + 2, FAILURE),
     e.CommandCompleted(AT + 4, "Shop.Buy#1", 2, AT + 3, b"\x01reply"),
     e.CommandRefused(AT + 5, "Shop.Pay#1", 1, AT + 4, FAILURE),

@@ -90,8 +90,8 @@ def fetched(folder: Path, where: str, command: str) -> None:
 
 
 @contextmanager
-def running(folder: Path, where: str, command: str) -> Iterator[Process]:
-    """A process that has said where it listens; ended at the end."""
+def running(folder: Path, where: str, command: str, says: str = "listening on ") -> Iterator[Process]:
+    """A process that has said where it listens, after these words; ended at the end."""
     tell(where, command)
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"],
@@ -106,7 +106,7 @@ def running(folder: Path, where: str, command: str) -> Iterator[Process]:
         try:
             for line in started.stdout:
                 told.append(line)
-                if ready := re.search(r"listening on (\S+)", line):
+                if ready := re.search(rf"{says}(\S+)", line):
                     yield Process(ready[1], told, started.stdout)
                     break
             else:

@@ -57,6 +57,11 @@ class NatsServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """It has been started, and was not ended."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         assert self._process is None

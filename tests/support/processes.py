@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 30
+_ANSWERS_HTTP = re.compile(r"answers HTTP at (\S+)$")
 
 
 @dataclass
@@ -29,6 +31,12 @@ class Running:
     channel: grpc.aio.Channel
     address: str
     said: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it answers HTTP; empty where it does not."""
+        found = filter(None, (_ANSWERS_HTTP.search(line) for line in self.said))
+        return next((each[1] for each in found), "")
 
     async def stop(self, signal: int) -> int:
         """Sends a signal and waits for the end; returns the exit code."""

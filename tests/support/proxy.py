@@ -60,6 +60,7 @@ class Proxy:
         self.resets = 0
         self.accepted = 0
         self._forgotten = 0
+        self._is_split = False
         self.address = ""
         self._target = target
         self._chance = chance
@@ -85,6 +86,15 @@ class Proxy:
         """Pass nothing more on the connections that there are; those to come work."""
         self._forgotten = self.accepted
 
+    def split(self) -> None:
+        """Pass nothing, and take no connection, until it is healed; those that there are stay open."""
+        self._is_split = True
+        self.forget()
+
+    def heal(self) -> None:
+        """End a split; connections that were made before stay forgotten."""
+        self._is_split = False
+
     def cut(self) -> None:
         """Break off the connections that there are, in the middle of whatever they carry; those to come work."""
         for connection in self._connections:
@@ -93,6 +103,9 @@ class Proxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._is_split:
+            writer.transport.abort()
+            return
         self._connections.add(task)
         self.accepted += 1
         # A connection that breaks is what this is about.

@@ -22,6 +22,8 @@ ROLES: Final = ("viewer", "starter", "operator", "approver", "admin")
 PATIENCE: Final = 60
 LISTENING: Final = re.compile(r" listening on ([\w.:\[\]-]+)")
 """What a process says that takes calls, in whichever form its log is."""
+_CONSOLE: Final = re.compile(r"console listening on (https?://[^\s\"]+)")
+_SERVING: Final = re.compile(r"\bserving \w+ v\d")
 SHOP: Final = ("orchestrator.shop",)
 _COMMAND: Final = ("-m", "orchestrator", "serve", "--no-drift-check")
 
@@ -31,11 +33,13 @@ class Served(NamedTuple):
 
     Attributes:
         address: of its API.
+        console: the URL of its console, and of its API over HTTP; empty for none.
         pid: its number.
         said: what it has said so far, line by line; all of it, once the process has ended.
     """
 
     address: str
+    console: str
     pid: int
     said: list[str]
 
@@ -75,14 +79,16 @@ def served(folder: Path, subjects: str = "", sagas: Sequence[str] = SHOP, **envi
         try:
             for line in process.stderr:
                 said.append(line)
-                if (listening := LISTENING.search(line)) is not None:
+                if _SERVING.search(line):
                     break
             else:
                 raise AssertionError("".join(said))
-            address = listening[1]
+            text = "".join(said)
+            listening, console = LISTENING.search(text), _CONSOLE.search(text)
+            assert listening, text
             reading = threading.Thread(target=said.extend, args=(process.stderr,))
             reading.start()
-            yield Served(address, process.pid, said)
+            yield Served(listening[1], console[1] if console else "", process.pid, said)
             process.terminate()
             reading.join(PATIENCE)
             assert process.wait(PATIENCE) == 0, "".join(said)

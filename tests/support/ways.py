@@ -27,6 +27,8 @@ from orchestrator.participant.queued.reply import OK, QueuedReply
 from orchestrator.participant.queued.subjects import Subjects, attempt_word
 from orchestrator.participant.statuses import DETAILS
 from orchestrator.participant.transcoding import Rule
+from orchestrator.testing.conformance import OverHttp as ConformanceOverHttp
+from orchestrator.testing.conformance.answers import Answer
 from services.chassis.arrivals import Way
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from orchestrator.contract.command import Command
     from services.chassis.server import Served
     from tests.support.nats import NatsServer
 
@@ -92,7 +95,7 @@ class WayChannel:
         others: grpc.aio.Channel,
     ) -> None:
         self._names = {f"/{contract.full_name}/{method.name}": method.name for method in contract.methods}
-        self._send = send
+        self.send = send
         self._others = others
 
     def unary_unary(self, path: str, *, response_deserializer: Callable[[bytes], Message], **given: Any) -> Any:  # noqa: ANN401 - a multicallable
@@ -101,7 +104,7 @@ class WayChannel:
             return self._others.unary_unary(path, response_deserializer=response_deserializer, **given)
 
         def call(request: Message, *, metadata: Metadata = (), timeout: float = _LONG) -> Call:
-            return Call(self._send(name, request, tuple(metadata), timeout), response_deserializer)
+            return Call(self.send(name, request, tuple(metadata), timeout), response_deserializer)
 
         return call
 
@@ -178,13 +181,13 @@ class OverNats:
         await self._client.subscribe(self.subjects.replies_for(_GROUP, _REPLICA), cb=self._heard)
 
     def command(
-        self, request: Message, metadata: Metadata, seconds: float, expires_at: int | None = None
+        self, request: Message | bytes, metadata: Metadata, seconds: float, expires_at: int | None = None
     ) -> QueuedCommand:
         """A command as it travels; it expires at the end of its time, or at that instant."""
         message_id = uuid.uuid4().hex
         ends = time.time_ns() + int(seconds * 1e9) if expires_at is None else expires_at
         return QueuedCommand(
-            request.SerializeToString(),
+            request if isinstance(request, bytes) else request.SerializeToString(),
             metadata,
             message_id,
             self.subjects.reply(_GROUP, "saga", attempt_word(message_id), _REPLICA),
@@ -203,7 +206,7 @@ class OverNats:
         """The reply to a command, once it has come."""
         return self._replies.setdefault(command.message_id, asyncio.get_running_loop().create_future())
 
-    async def __call__(self, name: str, request: Message, metadata: Metadata, seconds: float) -> Told:
+    async def __call__(self, name: str, request: Message | bytes, metadata: Metadata, seconds: float) -> Told:
         command = self.command(request, metadata, seconds)
         reply = self.reply(command)
         await self.publish(name, command)
@@ -220,6 +223,25 @@ class OverNats:
         told = self._replies.setdefault(reply.answers, asyncio.get_running_loop().create_future())
         if not told.done():
             told.set_result(reply)
+
+
+class ConformanceOverNats:
+    """The way to a participant over a broker, as the conformance kit wants it."""
+
+    def __init__(self, over: OverNats) -> None:
+        self._over = over
+
+    async def ready(self, seconds: float) -> None:
+        """A command waits for the participant, so nobody has to wait for it."""
+
+    async def send_once(self, command: Command, payload: bytes, metadata: tuple[tuple[str, str], ...]) -> Answer:
+        method = command.path.rpartition("/")[2]
+        seconds = command.timeout.total_seconds()
+        call = Call(self._over(method, payload, metadata, seconds), command.response.FromString)
+        try:
+            return Answer.completed(await call, await call.trailing_metadata())
+        except grpc.aio.AioRpcError as error:
+            return Answer.failed(error, command.outcomes)
 
 
 async def make_streams(client: Client, subjects: Subjects, service: str, **changes: Any) -> None:  # noqa: ANN401 - as JetStream names them
@@ -281,6 +303,19 @@ class Ways:
                         over = OverNats(contract, connection, self._subjects)
                         await over.listen()
                         yield WayChannel(contract, over, others)
+
+    @asynccontextmanager
+    async def conformance(self, contract: ServiceDescriptor, served: Served) -> AsyncIterator[grpc.aio.Channel | Any]:
+        """The same, as the conformance kit wants it."""
+        if self.way is Way.HTTP:
+            way = ConformanceOverHttp(served.url)
+            try:
+                yield way
+            finally:
+                await way.close()
+            return
+        async with self.channel(contract, served) as channel:
+            yield channel if isinstance(channel, grpc.aio.Channel) else ConformanceOverNats(channel.send)
 
 
 @asynccontextmanager

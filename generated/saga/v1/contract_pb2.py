@@ -28,7 +28,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.rpc import code_pb2 as google_dot_rpc_dot_code__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16saga/v1/contract.proto\x12\x07saga.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15google/rpc/code.proto\"\x8d\x03\n\x07\x43ommand\x12\x1f\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x0f.saga.v1.Effect\x12\x14\n\x0c\x63ompensation\x18\x02 \x01(\t\x12\x0e\n\x06verify\x18\x03 \x01(\t\x12&\n\non_unknown\x18\x04 \x01(\x0e\x32\x12.saga.v1.OnUnknown\x12*\n\x07timeout\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x05retry\x18\x06 \x01(\x0b\x32\x0e.saga.v1.Retry\x12\x16\n\x0enot_idempotent\x18\x07 \x01(\x08\x12&\n\x08outcomes\x18\x08 \x03(\x0b\x32\x14.saga.v1.OutcomeRule\x12\x1c\n\x14identity_by_metadata\x18\t \x01(\x08\x12.\n\x14\x63ompensation_request\x18\n \x03(\x0b\x32\x10.saga.v1.Filling\x12(\n\x0everify_request\x18\x0b \x03(\x0b\x32\x10.saga.v1.Filling\x12\x10\n\x08identity\x18\x0c \x03(\t\"\xa1\x01\n\x07\x46illing\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\x07request\x18\x02 \x01(\tH\x00\x12\x12\n\x08response\x18\x03 \x01(\tH\x00\x12*\n\x08\x63onstant\x18\x04 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12*\n\x0cwhen_unknown\x18\x05 \x01(\x0e\x32\x14.saga.v1.WhenUnknownB\x08\n\x06origin\"z\n\x0bOutcomeRule\x12\x1e\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x10.google.rpc.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12!\n\x07outcome\x18\x03 \x01(\x0e\x32\x10.saga.v1.Outcome\x12\x18\n\x10message_contains\x18\x04 \x01(\t\"\x81\x01\n\x05Retry\x12\x10\n\x08\x61ttempts\x18\x01 \x01(\r\x12.\n\x0b\x66irst_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x66\x61\x63tor\x18\x03 \x01(\x01\x12&\n\x03\x63\x61p\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"y\n\x05\x46ield\x12\x10\n\x08identity\x18\x01 \x01(\x08\x12\x1f\n\x06source\x18\x02 \x01(\x0e\x32\x0f.saga.v1.Source\x12*\n\x0cwhen_unknown\x18\x03 \x01(\x0e\x32\x14.saga.v1.WhenUnknown\x12\x11\n\tattribute\x18\x04 \x01(\x08*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_REJECTED\x10\x01\x12\x11\n\rOUTCOME_RETRY\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03*r\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45\x46\x46\x45\x43T_QUERY\x10\x01\x12\x16\n\x12\x45\x46\x46\x45\x43T_COMPENSABLE\x10\x02\x12\x10\n\x0c\x45\x46\x46\x45\x43T_PIVOT\x10\x03\x12\x14\n\x10\x45\x46\x46\x45\x43T_RETRYABLE\x10\x04*\x88\x01\n\tOnUnknown\x12\x1a\n\x16ON_UNKNOWN_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_UNKNOWN_RESEND\x10\x01\x12\x15\n\x11ON_UNKNOWN_VERIFY\x10\x02\x12\x19\n\x15ON_UNKNOWN_COMPENSATE\x10\x03\x12\x16\n\x12ON_UNKNOWN_SUSPEND\x10\x04*I\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSOURCE_REQUEST\x10\x01\x12\x13\n\x0fSOURCE_RESPONSE\x10\x02*c\n\x0bWhenUnknown\x12\x1c\n\x18WHEN_UNKNOWN_UNSPECIFIED\x10\x00\x12\x1c\n\x18WHEN_UNKNOWN_LEAVE_EMPTY\x10\x01\x12\x18\n\x14WHEN_UNKNOWN_SUSPEND\x10\x02:C\n\x07\x63ommand\x12\x1e.google.protobuf.MethodOptions\x18\xf1\x8c\x03 \x01(\x0b\x32\x10.saga.v1.Command:>\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xf2\x8c\x03 \x01(\x0b\x32\x0e.saga.v1.FieldBq\n\x07saga.v1B\rContractProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16saga/v1/contract.proto\x12\x07saga.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15google/rpc/code.proto\"\xc0\x03\n\x07\x43ommand\x12\x1f\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x0f.saga.v1.Effect\x12\x14\n\x0c\x63ompensation\x18\x02 \x01(\t\x12\x0e\n\x06verify\x18\x03 \x01(\t\x12&\n\non_unknown\x18\x04 \x01(\x0e\x32\x12.saga.v1.OnUnknown\x12*\n\x07timeout\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x05retry\x18\x06 \x01(\x0b\x32\x0e.saga.v1.Retry\x12\x16\n\x0enot_idempotent\x18\x07 \x01(\x08\x12&\n\x08outcomes\x18\x08 \x03(\x0b\x32\x14.saga.v1.OutcomeRule\x12\x1c\n\x14identity_by_metadata\x18\t \x01(\x08\x12.\n\x14\x63ompensation_request\x18\n \x03(\x0b\x32\x10.saga.v1.Filling\x12(\n\x0everify_request\x18\x0b \x03(\x0b\x32\x10.saga.v1.Filling\x12\x10\n\x08identity\x18\x0c \x03(\t\x12\x31\n\x0equeue_deadline\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa1\x01\n\x07\x46illing\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\x07request\x18\x02 \x01(\tH\x00\x12\x12\n\x08response\x18\x03 \x01(\tH\x00\x12*\n\x08\x63onstant\x18\x04 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12*\n\x0cwhen_unknown\x18\x05 \x01(\x0e\x32\x14.saga.v1.WhenUnknownB\x08\n\x06origin\"z\n\x0bOutcomeRule\x12\x1e\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x10.google.rpc.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12!\n\x07outcome\x18\x03 \x01(\x0e\x32\x10.saga.v1.Outcome\x12\x18\n\x10message_contains\x18\x04 \x01(\t\"\x81\x01\n\x05Retry\x12\x10\n\x08\x61ttempts\x18\x01 \x01(\r\x12.\n\x0b\x66irst_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x66\x61\x63tor\x18\x03 \x01(\x01\x12&\n\x03\x63\x61p\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"y\n\x05\x46ield\x12\x10\n\x08identity\x18\x01 \x01(\x08\x12\x1f\n\x06source\x18\x02 \x01(\x0e\x32\x0f.saga.v1.Source\x12*\n\x0cwhen_unknown\x18\x03 \x01(\x0e\x32\x14.saga.v1.WhenUnknown\x12\x11\n\tattribute\x18\x04 \x01(\x08*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_REJECTED\x10\x01\x12\x11\n\rOUTCOME_RETRY\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03*r\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45\x46\x46\x45\x43T_QUERY\x10\x01\x12\x16\n\x12\x45\x46\x46\x45\x43T_COMPENSABLE\x10\x02\x12\x10\n\x0c\x45\x46\x46\x45\x43T_PIVOT\x10\x03\x12\x14\n\x10\x45\x46\x46\x45\x43T_RETRYABLE\x10\x04*\x88\x01\n\tOnUnknown\x12\x1a\n\x16ON_UNKNOWN_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_UNKNOWN_RESEND\x10\x01\x12\x15\n\x11ON_UNKNOWN_VERIFY\x10\x02\x12\x19\n\x15ON_UNKNOWN_COMPENSATE\x10\x03\x12\x16\n\x12ON_UNKNOWN_SUSPEND\x10\x04*I\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSOURCE_REQUEST\x10\x01\x12\x13\n\x0fSOURCE_RESPONSE\x10\x02*c\n\x0bWhenUnknown\x12\x1c\n\x18WHEN_UNKNOWN_UNSPECIFIED\x10\x00\x12\x1c\n\x18WHEN_UNKNOWN_LEAVE_EMPTY\x10\x01\x12\x18\n\x14WHEN_UNKNOWN_SUSPEND\x10\x02:C\n\x07\x63ommand\x12\x1e.google.protobuf.MethodOptions\x18\xf1\x8c\x03 \x01(\x0b\x32\x10.saga.v1.Command:>\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xf2\x8c\x03 \x01(\x0b\x32\x0e.saga.v1.FieldBq\n\x07saga.v1B\rContractProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,24 +36,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'saga.v1.contract_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\007saga.v1B\rContractProtoP\001Z saga-orchestrator/saga/v1;sagav1\252\002\007Saga.V1\312\002\007Saga\\V1\342\002\023Saga\\V1\\GPBMetadata\352\002\010Saga::V1'
-  _globals['_OUTCOME']._serialized_start=1097
-  _globals['_OUTCOME']._serialized_end=1193
-  _globals['_EFFECT']._serialized_start=1195
-  _globals['_EFFECT']._serialized_end=1309
-  _globals['_ONUNKNOWN']._serialized_start=1312
-  _globals['_ONUNKNOWN']._serialized_end=1448
-  _globals['_SOURCE']._serialized_start=1450
-  _globals['_SOURCE']._serialized_end=1523
-  _globals['_WHENUNKNOWN']._serialized_start=1525
-  _globals['_WHENUNKNOWN']._serialized_end=1624
+  _globals['_OUTCOME']._serialized_start=1148
+  _globals['_OUTCOME']._serialized_end=1244
+  _globals['_EFFECT']._serialized_start=1246
+  _globals['_EFFECT']._serialized_end=1360
+  _globals['_ONUNKNOWN']._serialized_start=1363
+  _globals['_ONUNKNOWN']._serialized_end=1499
+  _globals['_SOURCE']._serialized_start=1501
+  _globals['_SOURCE']._serialized_end=1574
+  _globals['_WHENUNKNOWN']._serialized_start=1576
+  _globals['_WHENUNKNOWN']._serialized_end=1675
   _globals['_COMMAND']._serialized_start=155
-  _globals['_COMMAND']._serialized_end=552
-  _globals['_FILLING']._serialized_start=555
-  _globals['_FILLING']._serialized_end=716
-  _globals['_OUTCOMERULE']._serialized_start=718
-  _globals['_OUTCOMERULE']._serialized_end=840
-  _globals['_RETRY']._serialized_start=843
-  _globals['_RETRY']._serialized_end=972
-  _globals['_FIELD']._serialized_start=974
-  _globals['_FIELD']._serialized_end=1095
+  _globals['_COMMAND']._serialized_end=603
+  _globals['_FILLING']._serialized_start=606
+  _globals['_FILLING']._serialized_end=767
+  _globals['_OUTCOMERULE']._serialized_start=769
+  _globals['_OUTCOMERULE']._serialized_end=891
+  _globals['_RETRY']._serialized_start=894
+  _globals['_RETRY']._serialized_end=1023
+  _globals['_FIELD']._serialized_start=1025
+  _globals['_FIELD']._serialized_end=1146
 # @@protoc_insertion_point(module_scope)

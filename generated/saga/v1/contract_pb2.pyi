@@ -202,6 +202,7 @@ class Command(_message.Message):
     COMPENSATION_REQUEST_FIELD_NUMBER: _builtins.int
     VERIFY_REQUEST_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
+    QUEUE_DEADLINE_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     """The effect of the command."""
     compensation: _builtins.str
@@ -252,6 +253,12 @@ class Command(_message.Message):
     def identity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The fields of the request that identify the business case, where this is easier to say here than at the fields."""
 
+    @_builtins.property
+    def queue_deadline(self) -> _duration_pb2.Duration:
+        """How long the command may wait in a queue before it is begun, where its participant is reached by one. It is another
+        span than `timeout`: the participant may be away. Default: as the orchestrator is set, an hour.
+        """
+
     def __init__(
         self,
         *,
@@ -267,10 +274,11 @@ class Command(_message.Message):
         compensation_request: _abc.Iterable[Global___Filling] | None = ...,
         verify_request: _abc.Iterable[Global___Filling] | None = ...,
         identity: _abc.Iterable[_builtins.str] | None = ...,
+        queue_deadline: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue_deadline", b"queue_deadline", "retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "compensation_request", b"compensation_request", "effect", b"effect", "identity", b"identity", "identity_by_metadata", b"identity_by_metadata", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify", "verify_request", b"verify_request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "compensation_request", b"compensation_request", "effect", b"effect", "identity", b"identity", "identity_by_metadata", b"identity_by_metadata", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "queue_deadline", b"queue_deadline", "retry", b"retry", "timeout", b"timeout", "verify", b"verify", "verify_request", b"verify_request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,8 @@ class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason
     """The saga has not begun: it is queued, because there is more to do than can be done at once."""
     WAIT_REASON_RATE: _WaitReason.ValueType  # 7
     """The participant may be called only so often, by all replicas together."""
+    WAIT_REASON_ANSWER: _WaitReason.ValueType  # 8
+    """A command is in a queue; its answer comes by one, and its participant may be away."""
 
 class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
     """Why a saga does not go on now."""
@@ -66,6 +68,8 @@ WAIT_REASON_QUEUED: WaitReason.ValueType  # 6
 """The saga has not begun: it is queued, because there is more to do than can be done at once."""
 WAIT_REASON_RATE: WaitReason.ValueType  # 7
 """The participant may be called only so often, by all replicas together."""
+WAIT_REASON_ANSWER: WaitReason.ValueType  # 8
+"""A command is in a queue; its answer comes by one, and its participant may be away."""
 Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 class _Status:

@@ -120,6 +120,8 @@ def _waits_for(waiting: Waiting) -> Sentence:  # noqa: PLR0911 - a table
             return (f"Its code waits for a time ({step}) since ", since, *until)
         case WaitReason.SIGNAL:
             return (f"Its code waits for the signal {waiting.signal!r} since ", since, *until)
+        case WaitReason.ANSWER:
+            return (f"{step} is in the queue of {service} since ", since, *until)
         case WaitReason.QUEUED:
             return ("It waits for its turn since ", since)
         case _:

@@ -14,7 +14,7 @@ from orchestrator.api.openapi.schemas import WELL_KNOWN, Schemas
 from orchestrator.api.over_http.methods import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _BEARER: Final = "bearer"
 _DISTRIBUTION: Final = "saga-orchestrator"
@@ -66,11 +66,12 @@ def document(services: Iterable[str]) -> dict[str, Any]:
     Raises:
         RuleError: a rule makes no sense.
     """
-    services = sorted(services)
-    schemas = Schemas()
-    paths = _paths(services, schemas)
-    found = map(descriptor_pool.Default().FindServiceByName, services)
-    tags = [{"name": each.full_name, "description": comment_on(each.full_name, each.file.name)} for each in found]
+    schemas, names = Schemas(), _short_names(services)
+    paths = _paths(names, schemas)
+    found = map(descriptor_pool.Default().FindServiceByName, names)
+    tags = [
+        {"name": names[each.full_name], "description": comment_on(each.full_name, each.file.name)} for each in found
+    ]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,15 +90,25 @@ def document(services: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _paths(services: Iterable[str], schemas: Schemas) -> dict[str, dict[str, Any]]:
+def _short_names(services: Iterable[str]) -> dict[str, str]:
+    """Names for people and for generated code, by full names: without the package, where that tells them apart."""
+    services = sorted(services)
+    short = [name.rpartition(".")[2] for name in services]
+    return {
+        name: short_name if short.count(short_name) == 1 else name.replace(".", "_")
+        for name, short_name in zip(services, short, strict=True)
+    }
+
+
+def _paths(names: Mapping[str, str], schemas: Schemas) -> dict[str, dict[str, Any]]:
     """The operations by path and method. Paths that differ in the names of their variables alone are one."""
     paths: dict[str, dict[str, Any]] = {}
     first: dict[str, str] = {}
-    for rule in rules_of(services):
-        name = f"{rule.method.containing_service.name}_{rule.method.name}"
+    for rule in rules_of(names):
+        service = names[rule.method.containing_service.full_name]
         for number, binding in enumerate(rule.bindings, 1):
-            operation_id = name if number == 1 else f"{name}_{number}"
+            operation_id = f"{service}_{rule.method.name}" + (f"_{number}" if number > 1 else "")
             path = first.setdefault(binding.template.shape, path_of(binding))
             verb = "post" if binding.verb == "*" else binding.verb.lower()
-            paths.setdefault(path, {})[verb] = operation(rule, binding, schemas, operation_id)
+            paths.setdefault(path, {})[verb] = operation(rule, binding, schemas, operation_id) | {"tags": [service]}
     return paths

@@ -42,7 +42,6 @@ def operation(rule: Rule, binding: Binding, schemas: Schemas, operation_id: str)
     roles = [role.name for role in roles_of(method)]
     described: dict[str, Any] = {
         "operationId": operation_id,
-        "tags": [method.containing_service.full_name],
         "summary": text.partition(". ")[0].removesuffix(".") or method.name,
         "description": " ".join(filter(None, [text, f"Needs the role {' and '.join(roles)}." if roles else ""])),
         "parameters": [*_of_path(binding, schemas), *_of_query(binding, schemas), *_of_header(binding)],

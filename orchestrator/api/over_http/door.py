@@ -24,6 +24,7 @@ from orchestrator.api.over_http.context import CallEnded, HttpContext
 from orchestrator.api.over_http.methods import Methods
 from orchestrator.api.over_http.problems import Answer, answer_of, refusal
 from orchestrator.api.over_http.requests import (
+    LONGEST_BODY,
     CallerGoneError,
     RefusedError,
     body_of,
@@ -32,7 +33,7 @@ from orchestrator.api.over_http.requests import (
     refuse_other_content,
 )
 from orchestrator.api.over_http.streams import Writing, form_of
-from orchestrator.api.over_http.waiting import deadline, while_there
+from orchestrator.api.over_http.waiting import aside, deadline, while_there
 from orchestrator.api.refusals import status_for
 from orchestrator.errors import InvalidInput
 from orchestrator.participant.http_answers import JSON
@@ -62,7 +63,7 @@ class HttpApi:
         services: for each service's full name, the function that adds its servicer to a server.
         authentication: tells who calls.
         clock: tells when to look again at the caller of a stream.
-        most_bytes: the largest body that is taken.
+        most_bytes: the longest body that is taken, up to ``LONGEST_BODY``.
         describe: makes the description of what is answered, as JSON; called once, when it is asked for.
 
     Attributes:
@@ -83,7 +84,7 @@ class HttpApi:
         self._boundary = Boundary(frozenset(services))
         self._methods = Methods(services, authentication, self._boundary, clock)
         self._clock = clock
-        self._most_bytes = most_bytes
+        self._most_bytes = min(most_bytes, LONGEST_BODY)
         self._describe = describe
         self._description = b""
         self.prefixes = self._methods.prefixes
@@ -148,8 +149,9 @@ class HttpApi:
         """Raises: RefusedError, CallerGoneError, InvalidInput: there is none."""
         body = await body_of(receive, self._most_bytes)
         refuse_other_content(scope, context, body)
+        query = scope["query_string"].decode("latin-1")
         try:
-            request = route.binding.request(route.values, scope["query_string"].decode("latin-1"), body)
+            request = await aside(len(body), partial(route.binding.request, route.values, query, body))
         except UnreadableError as error:
             raise InvalidInput((error.field, error.description)) from None
         identify(scope, context, request)
@@ -161,7 +163,9 @@ class HttpApi:
         async with deadline(context):
             reply = await method.behaviour(request, context)
         ended = context.ended()
-        return answer_of(ended) if ended is not None else Answer(200, route.rule.content(reply), content_type=JSON)
+        if ended is not None:
+            return answer_of(ended)
+        return Answer(200, await aside(reply.ByteSize(), partial(route.rule.content, reply)), content_type=JSON)
 
     async def _streamed(
         self, method: Method, route: Route, context: HttpContext, request: object, who: Subject, send: Send
@@ -173,7 +177,7 @@ class HttpApi:
             replies = lasting.answers(method.behaviour(request, context), who)
             async with deadline(context), aclosing(replies), writing.beating():
                 async for reply in replies:
-                    await writing.message(route.rule.content(reply))
+                    await writing.message(await aside(reply.ByteSize(), partial(route.rule.content, reply)))
             status = context.ended()
         except CallEnded as error:
             status = error.status

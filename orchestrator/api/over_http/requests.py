@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+LONGEST_BODY: Final = 1024 * 1024
+"""In bytes. Python reads JSON far more slowly than gRPC reads its messages; what is longer goes that way."""
+
 _FORM: Final = "application/x-www-form-urlencoded"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _FROM_HERE: Final = frozenset({"", "same-origin", "none"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.rpc import status_pb2
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.api.over_http.context import HttpContext
 
 T = TypeVar("T")
+
+_MUCH_BYTES: Final = 64 * 1024
 
 
 async def while_there(receive: Callable[[], Awaitable[MutableMapping[str, Any]]], work: Coroutine[Any, Any, T]) -> T:
@@ -58,6 +60,16 @@ async def deadline(context: HttpContext) -> AsyncIterator[None]:
             raise
         told = "it was not done within the time that the request allows"
         raise CallEnded(status_pb2.Status(code=StatusCode.DEADLINE_EXCEEDED.number, message=told)) from None
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """What comes of the work, which is done in a thread where there is much of it, so that nobody waits for it.
+
+    Args:
+        size: of what is worked on, in bytes.
+        work: reads or writes JSON.
+    """
+    return work() if size < _MUCH_BYTES else await asyncio.to_thread(work)
 
 
 async def _until_gone(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:

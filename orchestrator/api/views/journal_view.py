@@ -117,6 +117,8 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(entry.key, entry.method)
         case e.CommandCompleted() | e.CompensationCompleted():
             return _Told(entry.key, attempt=entry.attempt)
+        case e.CommandQueued():
+            return _Told(entry.key, attempt=entry.attempt, due_at=entry.expires_at)
         case e.AttemptFailed() | e.CommandRefused() | e.CommandAbandoned() | e.CompensationRejected():
             return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
         case e.OutcomeResolved():
@@ -194,6 +196,7 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
             | e.SagaSuspended()
             | e.SagaCompensated()
             | e.SagaPartiallyCompensated()
+            | e.CommandQueued()
             | e.AttemptFailed()
             | e.CommandRefused()
             | e.CommandAbandoned()

@@ -32,13 +32,14 @@ UNMAPPED: Final = "NO_HTTP_RULE"
 """The reasons of what HTTP could not carry."""
 
 _ACCEPT: Final = [(b"accept", b"application/json, application/problem+json"), (b"accept-encoding", b"identity")]
+_TIMEOUT: Final = REQUEST_TIMEOUT.encode()
 _CONTENT: Final = (b"content-type", JSON.encode())
 
 
 class HttpCaller:
     """Delivers one command by its HTTP rule."""
 
-    __slots__ = ("_alone", "_command", "_connections", "_most_bytes", "_names", "_rule", "_token")
+    __slots__ = ("_alone", "_command", "_connections", "_most_bytes", "_names", "_rule", "_target", "_token", "_url")
 
     def __init__(self, connections: Connections, command: Command, rule: Rule, settings: HttpSettings) -> None:
         self._connections = connections
@@ -47,6 +48,8 @@ class HttpCaller:
         self._most_bytes = settings.most_bytes
         self._token = settings.tokens.get(command.service)
         self._alone = not command.idempotent
+        self._target = ""
+        self._url = connections.base
         fields = () if rule.response_body is not None else command.response.DESCRIPTOR.fields
         self._names = frozenset(name for field in fields for name in (field.name, field.json_name))
 
@@ -60,7 +63,7 @@ class HttpCaller:
             return _unsayable(error)
         try:
             answer = await self.send(call, metadata, timeout)
-        except (TimeoutError, httpx2.TransportError, ChannelClosed) as error:
+        except (TimeoutError, httpx2.RequestError, ChannelClosed) as error:
             return Unknown(_unanswered(error, timeout))
         if answer.status in REPLIES:
             return self.read(answer)
@@ -83,11 +86,12 @@ class HttpCaller:
     async def send(self, call: HttpCall, metadata: Metadata, timeout: float) -> HttpAnswer:  # noqa: ASYNC109 - see above
         """The response to one request; raises what :meth:`Connections.send` does."""
         sent = metadata if self._token is None else (*metadata, self._token.metadata)
-        headers = [*_ACCEPT, (REQUEST_TIMEOUT.encode(), b"%g" % timeout), *map(_header, sent)]
+        headers = [*_ACCEPT, (_TIMEOUT, b"%g" % timeout), *map(_header, sent)]
         if call.body is not None:
             headers.append(_CONTENT)
-        url = self._connections.url(call.target)
-        return await self._connections.send(call.method, url, headers, call.body, timeout, alone=self._alone)
+        if call.target != self._target:  # a path without fields is read once
+            self._target, self._url = call.target, self._connections.url(call.target)
+        return await self._connections.send(call.method, self._url, headers, call.body, timeout, alone=self._alone)
 
     def read(self, answer: HttpAnswer) -> Completed | Unknown:
         """The outcome of a response whose status says that it is a reply. One that cannot be read is a lost answer."""

@@ -69,7 +69,7 @@ class HttpChannel:
         except TimeoutError:
             # Somebody took the connection, and may have no health to tell.
             return None if self._silent_health.is_doubted(service, time.monotonic()) else False
-        except (httpx2.TransportError, ChannelClosed):
+        except (httpx2.RequestError, ChannelClosed):
             self._silent_health.end(service)
             return False
         self._silent_health.end(service)

@@ -101,7 +101,7 @@ class Connections:
 
         Raises:
             TimeoutError: it took longer.
-            httpx2.TransportError: the connection could not be made, or broke.
+            httpx2.RequestError: the connection could not be made, broke, or carried what is no HTTP.
             ChannelClosed: the channel was closed.
         """
         request = httpx2.Request(verb, url, headers=[*headers], content=body, extensions=self._extensions)
@@ -138,7 +138,7 @@ class Connections:
         """Whatever ends a call once the channel is closed, that is why."""
         try:
             yield
-        except (TimeoutError, httpx2.TransportError, RuntimeError) as error:
+        except (TimeoutError, httpx2.RequestError, RuntimeError) as error:
             if self._is_closed:
                 raise ChannelClosed from error
             raise
@@ -165,7 +165,7 @@ class Connections:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await new.send(greeting, self._settings.most_bytes, alone=True)
-        except (httpx2.TransportError, TimeoutError):
+        except (httpx2.RequestError, TimeoutError):
             await new.close()
             return None
         except asyncio.CancelledError:

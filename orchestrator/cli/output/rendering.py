@@ -141,7 +141,7 @@ def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Records:
     return table
 
 
-def waiting_text(waiting: saga_pb2.Waiting) -> Text:
+def waiting_text(waiting: saga_pb2.Waiting) -> Text:  # noqa: PLR0911 - a table
     """What a saga waits for, since when, and when it goes on."""
     step = waiting.step_key.removesuffix("#1")
     since = aged_text(waiting.since)
@@ -155,6 +155,9 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
         case saga_pb2.WAIT_REASON_TIMER | saga_pb2.WAIT_REASON_SIGNAL:
             what = f"the signal {waiting.signal!r}" if waiting.signal else step
             text = Text.assemble(("waits", "cyan"), f" for {what} since {since}")
+            return text.append(f", until {aged_text(waiting.until)}" if waiting.HasField("until") else "")
+        case saga_pb2.WAIT_REASON_ANSWER:
+            text = Text.assemble((f"{step} waits", "cyan"), f" in the queue of {waiting.service} since {since}")
             return text.append(f", until {aged_text(waiting.until)}" if waiting.HasField("until") else "")
         case saga_pb2.WAIT_REASON_QUEUED:
             return Text.assemble(("queued", "bold yellow"), f" since {since}: it begins when there is room")

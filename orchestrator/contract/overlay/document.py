@@ -149,6 +149,8 @@ class Method(_Part):
     """What to do once the attempts are spent and the outcome is unknown."""
     timeout: Span | None = None
     """How long one attempt may take. Default: 5s."""
+    queue_deadline: Span | None = None
+    """How long it may wait in a queue before it is begun, where its participant is reached by one."""
     retry: Retry | None = None
     """How often, and how far apart, it is attempted."""
     not_idempotent: bool | None = None

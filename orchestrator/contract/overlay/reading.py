@@ -163,6 +163,8 @@ def _command(method: Method) -> contract_pb2.Command:
         said.verify_request.extend(_fillings(method.verify))
     if method.timeout:
         said.timeout.FromTimedelta(_span(method.timeout))
+    if method.queue_deadline:
+        said.queue_deadline.FromTimedelta(_span(method.queue_deadline))
     _state_retry(method, said)
     for rule in method.outcomes:
         said.outcomes.add(

@@ -9,7 +9,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.contract.command import LONGEST_ATTEMPT, OutcomeRule, RetryPolicy
+from orchestrator.contract.command import LONGEST_ATTEMPT, LONGEST_QUEUED, OutcomeRule, RetryPolicy
 from orchestrator.contract.reader import read_outcomes
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST_SAID: Final = f"{LONGEST_ATTEMPT // timedelta(hours=1)} hours"
 _LONGEST: Final = LONGEST_ATTEMPT // _MICROSECOND
+_LONGEST_QUEUED: Final = LONGEST_QUEUED // _MICROSECOND
 
 # With more attempts than this, on_unknown would never decide.
 _MOST_ATTEMPTS: Final = 100
@@ -43,6 +44,20 @@ def timeout_is_sane(rpc: Rpc) -> Iterator[str]:
         yield (
             f"its timeout is {_seconds(rpc.options.timeout)}, and an attempt may take up to {_LONGEST_SAID}; state a "
             "shorter one, and let a query or a retry find out what takes longer"
+        )
+
+
+def queue_deadline_is_sane(rpc: Rpc) -> Iterator[str]:
+    """A stated time in a queue is positive, and shorter than replies are kept."""
+    if not rpc.options.HasField("queue_deadline"):
+        return
+    span = _microseconds(rpc.options.queue_deadline)
+    if span <= 0:
+        yield "its queue_deadline leaves no time; state a positive one, such as `queue_deadline: {seconds: 60}`"
+    if span > _LONGEST_QUEUED:
+        yield (
+            f"its queue_deadline is {_seconds(rpc.options.queue_deadline)}, and replies are kept for a limited time; "
+            f"state up to {LONGEST_QUEUED.days} days"
         )
 
 

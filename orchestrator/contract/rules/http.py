@@ -29,7 +29,7 @@ def http_rule_fits(rpc: Rpc) -> Iterator[str]:
     try:
         compiled_rule(rpc.method)
     except RuleError as error:
-        yield f"its HTTP rule {error.told}"
+        yield f"its HTTP rule {error.told}; write it as google/api/http.proto says"
 
 
 def http_effect_is_no_get(rpc: Rpc) -> Iterator[str]:
@@ -40,14 +40,13 @@ def http_effect_is_no_get(rpc: Rpc) -> Iterator[str]:
 
 
 def http_path_is_its_own(rpc: Rpc) -> Iterator[str]:
-    """No other rpc of the service has the same method and path."""
-    others = [other for other in rpc.method.containing_service.methods if other.name != rpc.method.name]
-    rules = [_rule(method) for method in (*others, rpc.method)]
+    """No rpc before it in the service has the same method and path."""
+    rules = map(_rule, rpc.method.containing_service.methods)
     try:
         Routes(rule for rule in rules if rule is not None)
     except RuleError as error:
         if error.method == rpc.method.full_name:
-            yield f"its HTTP rule {error.told}"
+            yield f"its HTTP rule {error.told}; let each rpc have a path of its own"
 
 
 def check_mapped(

@@ -50,7 +50,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.options import Annotations, annotations_of
 from orchestrator.contract.reader import identity_fields
 from orchestrator.contract.rpc import Rpc, commands_of
-from orchestrator.contract.rules.attempts import outcomes_decide, retry_is_sane, timeout_is_sane
+from orchestrator.contract.rules.attempts import outcomes_decide, queue_deadline_is_sane, retry_is_sane, timeout_is_sane
 from orchestrator.contract.rules.compensations import (
     compensable_names_compensation,
     compensation_exists,
@@ -207,6 +207,7 @@ RULES: Mapping[str, Rule] = {
     "effectful-request-has-identity": Rule(_effectful_request_has_identity, ("identity",)),
     "identity-by-metadata-is-idempotent": Rule(_identity_by_metadata_is_idempotent, ("identity_by_metadata",)),
     "timeout-is-sane": Rule(timeout_is_sane, ("timeout",)),
+    "queue-deadline-is-sane": Rule(queue_deadline_is_sane, ("queue_deadline",)),
     "retry-is-sane": Rule(retry_is_sane, ("retry",)),
     "outcomes-decide": Rule(outcomes_decide, ("outcomes",)),
     "constraints-compile": Rule(constraints_compile),

@@ -14,6 +14,7 @@ from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.journal.outcome import Failure
+from orchestrator.ports.queued import QueuedCaller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +46,7 @@ class Binding:
         compensates: as above.
         command: the command.
         caller: delivers it, once.
+        queued: the same, where it is delivered over a queue; ``None`` where it is not.
         breaker: the circuit breaker in front of its participant.
         timeout: seconds that an attempt may take.
         compensation: the binding of its compensation, and the derivation of the request, where it is compensable.
@@ -59,6 +61,7 @@ class Binding:
         "compensation",
         "is_query",
         "name",
+        "queued",
         "short_name",
         "timeout",
         "verify",
@@ -76,6 +79,7 @@ class Binding:
         self.command = command
         self.breaker = breakers[command.service]
         self.caller: Caller = participants.caller(command)
+        self.queued = self.caller if isinstance(self.caller, QueuedCaller) else None
         self.timeout = command.timeout.total_seconds()
         self.is_query = command.effect is Effect.QUERY
         self.name = command.name

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.answers import WakingByAnswers
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.bulk.control import BulkControl
 from orchestrator.engine.replica.bulk.runner import BulkRunner
@@ -73,6 +74,7 @@ class Replica:
         self.signals = Signals(worker, self.acts, four_eyes)
         self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         journal, clock = worker.adapters.journal, worker.adapters.clock
+        WakingByAnswers(worker, worker.adapters.answers)
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
         self.schedules = ScheduleActs(journal, runner.hurry)

@@ -110,6 +110,7 @@ class Worker:
         frozen: what it told, by id: these are suspended instead.
         time: the time by the journal's clock.
         queueing: what is begun later, because there is no room now.
+        on_parked: called with a saga that was parked here.
         claims_lost: how many claims it has lost to other replicas so far.
         tells_life: what happens to each saga is told as an event: that it started, ended, is suspended.
         on_told: called after events were written into the outbox; ``None`` where nobody waits for them here.
@@ -166,6 +167,7 @@ class Worker:
             on_many=bindings.return_gradually,
         )
         self.beside.append(self.queueing)
+        self.on_parked: Callable[[SagaState], None] = lambda _: None
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -182,6 +184,11 @@ class Worker:
     def recovery(self) -> Recovery:
         """How far this replica has come with what it has to recover."""
         return self._recovery
+
+    @property
+    def has_room(self) -> bool:
+        """It advances fewer sagas than it may."""
+        return len(self.live) < self._recovery.timers.most_live
 
     async def ensure_recovered(self, saga_id: str) -> None:
         """Check that a saga is not one that this replica has yet to recover, where no other one can have it.
@@ -496,6 +503,7 @@ class Worker:
             self._elsewhere.note_rest(saga_id)
             if executor.state.status is Status.WAITING:
                 self._recovery.timers.hurry()
+                self.on_parked(executor.state)
         self._watchers.detach(writer, rests=rests)
         about = about_saga(executor.state)
         if error := stopped.exception():

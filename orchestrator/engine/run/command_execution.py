@@ -2,7 +2,7 @@
 
 ::
 
-                      ┌── not idempotent, and an earlier process may have sent it ──┐
+                      ┌── not idempotent, and an earlier process may have called it ┐
                       │                                                             ▼
     (intended) ──▶ delivered ──▶ completed or rejected                           unknown
                       ▲  └─────▶ unknown: the attempts are spent ──────────────────▶│
@@ -73,7 +73,7 @@ class CommandExecution:
             doubtful: an earlier process may have sent it.
         """
         fragile = not binding.command.idempotent and not binding.is_query
-        if doubtful and fragile:
+        if doubtful and fragile and not _may_be_in_queue(binding, command):
             attempted = _interrupted(command)
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
@@ -213,6 +213,12 @@ def _policy_when_final(binding: Binding) -> OnUnknown:
             return OnUnknown.SUSPEND
         case _:
             return OnUnknown.COMPENSATE
+
+
+def _may_be_in_queue(binding: Binding, command: CommandState) -> bool:
+    """Its only attempt was made over a queue, and so its answer can still be had."""
+    interrupted = command.interrupted and command.failure is None
+    return binding.queued is not None and (command.in_queue is not None or interrupted)
 
 
 def _interrupted(command: CommandState) -> Attempted:

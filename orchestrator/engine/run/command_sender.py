@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.queued_attempts import QueuedAttempts, Resting
 from orchestrator.engine.run.retry import delay_before
 from orchestrator.engine.run.time_limit import time_limits
 from orchestrator.engine.run.waiting import Wait
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure, Outcome
     from orchestrator.journal.state import Delivery, SagaState
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.queued import QueuedAttempt
     from orchestrator.ports.random import RandomSource
 
 
@@ -70,9 +72,10 @@ class CommandSender:
 
     Attributes:
         latest: the number and the start of the latest attempt that was made here, by the key of what is delivered.
+        queued: those attempts that are made over queues.
     """
 
-    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "latest")
+    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "latest", "queued")
 
     def __init__(
         self,
@@ -88,6 +91,7 @@ class CommandSender:
         self._clock = clock
         self._random_source = random_source
         self.latest: dict[str, tuple[int, int]] = {}
+        self.queued = QueuedAttempts(writer, stop_control, clock)
 
     async def send(
         self,
@@ -124,21 +128,24 @@ class CommandSender:
         most = binding.command.retry.attempts if binding.command.idempotent else 1
         failing_since = 0
         while True:
-            attempt = delivery.attempts + 1
+            attempt = self.queued.number_of(binding, delivery)
             spent = attempt >= most
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, attempt, delivery.failure, unsent if attempt == 1 else None)
-            started_at = self._clock.now()
+            by_queue = self.queued.next_of(binding, delivery, timeout, until)
+            started_at = self._clock.now() if by_queue is None else by_queue.started_at
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
             self.latest[key] = attempt, started_at
-            call = self._call(binding, request, metadata, limit)
+            call = self._call(binding, request, metadata, limit if by_queue is None else timeout, by_queue)
             if self._stop_control.is_own_task() and not time_limits.get():
                 # Only the stop control stops the saga's own task, and it waits for answers.
                 answer = await call
             else:
                 weigh = partial(_weighed, binding=binding, in_doubt=in_doubt, spent=spent)
                 answer = await self._answer(call, partial(self._hand_late, late, weigh, attempt, started_at))
+            if isinstance(answer, Resting):
+                answer = await self.queued.rest(key, delivery, answer)
             failpoints.reach("answered", key)
             outcome = _weighed(answer, binding, in_doubt=in_doubt, spent=spent)
             if isinstance(outcome, (Completed, Rejected)) or (gives_up and spent):
@@ -170,6 +177,7 @@ class CommandSender:
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, asked)
             answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
+            assert not isinstance(answer, Resting)
             outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
             if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
@@ -227,12 +235,16 @@ class CommandSender:
         request: bytes,
         metadata: tuple[tuple[str, str], ...],
         timeout: float,  # noqa: ASYNC109 - sent along
-    ) -> Outcome:
+        by_queue: QueuedAttempt | None = None,
+    ) -> Outcome | Resting:
         """Make one attempt, admitted."""
         reached = True
         self._stop_control.enter()
         try:
-            outcome = await binding.caller(request, metadata, timeout)
+            if by_queue is None or binding.queued is None:
+                outcome: Outcome | Resting = await binding.caller(request, metadata, timeout)
+            else:
+                outcome = await self.queued.begun(binding.queued, request, metadata, timeout, by_queue)
             reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
             return outcome
         finally:
@@ -240,8 +252,8 @@ class CommandSender:
             self._stop_control.leave()
 
     async def _answer(
-        self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
-    ) -> Outcome:
+        self, call: Coroutine[Any, Any, Outcome | Resting], late: Callable[[asyncio.Future[Outcome | Resting]], None]
+    ) -> Outcome | Resting:
         """The outcome of a branch's attempt in flight; ``late`` takes it where the branch gives up waiting."""
         self._stop_control.enter()
         answer = asyncio.ensure_future(call)
@@ -259,10 +271,13 @@ class CommandSender:
         weigh: Callable[[Outcome], Outcome],
         attempt: int,
         started_at: int,
-        call: asyncio.Future[Outcome],
+        call: asyncio.Future[Outcome | Resting],
     ) -> None:
-        if late is not None and not call.cancelled():
-            late(Attempted(weigh(call.result()), attempt, started_at))
+        answer = None if call.cancelled() else call.result()
+        if isinstance(answer, Resting):
+            answer.answer.cancel()  # it is in doubt, and the queue goes on to hold it
+        elif late is not None and answer is not None:
+            late(Attempted(weigh(answer), attempt, started_at))
         self._stop_control.leave()
 
     def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

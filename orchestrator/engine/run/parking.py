@@ -6,9 +6,10 @@ stopped, it is parked with a time that has come, and some replica goes on with i
 
 ::
 
-    a wait rests ──▶ nothing changes for two seconds, no command is under way, no time is near ──▶ stopped, parked
-          ▲                                     │ something does
-          └─────────────────────────────────────┘
+    a wait rests, or a command in its queue ──▶ for two seconds, nothing changes ──▶ stopped, parked
+          ▲                                     nothing else is under way        │
+          │                                     no time is near                  │ something does
+          └──────────────────────────────────────────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Parking:
         self._issuing = issuing
         self._waits = waits
         self._watching: asyncio.Future[None] | None = None
+        context.sender.queued.on_rest = self.note_rest
 
     def note_rest(self) -> None:
         """A wait is about to rest."""
@@ -54,6 +56,7 @@ class Parking:
 
     def close(self) -> None:
         """The saga is advanced here no more."""
+        self._context.sender.queued.on_rest = None  # they refer to each other; parted, they cost no collection
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
@@ -69,7 +72,7 @@ class Parking:
 
     def _only_waits(self) -> bool:
         """All that the code awaits rests."""
-        return len(self._issuing.under_way) == self._waits.resting
+        return len(self._issuing.under_way) == self._waits.resting + self._context.sender.queued.resting
 
     def _is_due_soon(self) -> bool:
         due = next_due(self._context.writer.state)

@@ -15,6 +15,7 @@ from orchestrator.journal.entries.commands import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
+    CommandQueued,
     CommandRefused,
 )
 from orchestrator.journal.entries.compensations import CompensationBegan, CompensationCompleted, CompensationRejected
@@ -48,6 +49,7 @@ __all__ = [
     "CommandAbandoned",
     "CommandCompleted",
     "CommandIntended",
+    "CommandQueued",
     "CommandRefused",
     "CompensationBegan",
     "CompensationCompleted",
@@ -81,6 +83,7 @@ __all__ = [
 Entry: TypeAlias = (
     SagaStarted
     | CommandIntended
+    | CommandQueued
     | AttemptFailed
     | CommandCompleted
     | CommandRefused

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.outcome import Failure  # noqa: TC001 - as the types of all fields, it can be read at run time
-from orchestrator.journal.state import CommandState, CompensationState, StepOutcome
+from orchestrator.journal.state import CommandState, CompensationState, InQueue, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
@@ -35,6 +35,34 @@ class CommandIntended(NamedTuple):
         )
 
 
+class CommandQueued(NamedTuple):
+    """A queue holds an attempt to deliver a command or a compensation, and the answer is not there yet.
+
+    It is written where the answer takes longer than a moment. Durable before anything counts on it: whoever advances
+    the saga later waits for this attempt, and makes no other one as long as an answer may come.
+
+    Attributes:
+        expires_at: from when on the participant does not begin it, nanoseconds since the epoch, UTC.
+        until: from when on no answer to it comes any more, likewise.
+    """
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    expires_at: int
+    until: int
+
+    def apply(self, state: SagaState) -> None:
+        """The attempt outlives the process that made it."""
+        delivery = state.delivery(self.key)
+        delivery.attempts = self.attempt - 1
+        delivery.in_queue = InQueue(self.attempt, self.started_at, self.expires_at, self.until)
+        delivery.interrupted = False
+        if isinstance(delivery, CompensationState):
+            delivery.note_sent(self.started_at)
+
+
 class AttemptFailed(NamedTuple):
     """An attempt to deliver a command or a compensation came to no definite end.
 
@@ -54,6 +82,9 @@ class AttemptFailed(NamedTuple):
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt
         delivery.failure = self.failure
+        delivery.failed_at = self.at
+        delivery.in_queue = None
+        delivery.interrupted = False
         if isinstance(delivery, CompensationState):
             delivery.note_sent(self.started_at)
         elif isinstance(delivery, CommandState) and not self.harmless:

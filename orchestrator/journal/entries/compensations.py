@@ -40,6 +40,8 @@ class CompensationCompleted(NamedTuple):
         """The command has no effect any more."""
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
+        compensation.in_queue = None
+        compensation.interrupted = False
         compensation.note_sent(self.started_at)
         compensation.ended_at = self.at
 
@@ -57,5 +59,7 @@ class CompensationRejected(NamedTuple):
         """The effect stands."""
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
+        compensation.in_queue = None
+        compensation.interrupted = False
         compensation.note_sent(self.started_at)
         compensation.failure = self.failure

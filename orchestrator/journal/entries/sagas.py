@@ -133,14 +133,14 @@ class SagaRecovered(NamedTuple):
     owner: str
 
     def apply(self, state: SagaState) -> None:
-        """Attempts that were in flight then are unknown; the next ones have numbers of their own."""
+        """Attempts that were in flight then are unknown, but for those in a queue; the next ones have other numbers."""
         for command in state.commands.values():
             if command.outcome is None:
-                command.attempts += 1
-                command.doubtful = True
+                command.doubtful = command.doubtful or command.in_queue is None
+                command.interrupt()
             compensation = command.compensation
             if compensation is not None and compensation.ended_at is None:
-                compensation.attempts += 1
+                compensation.interrupt()
 
 
 class SagaSuspended(NamedTuple):

@@ -110,7 +110,7 @@ class SagaWoken(NamedTuple):
     """A replica has claimed a parked saga, and advances it. No attempt was in flight, so no attempt is counted.
 
     Attributes:
-        why: ``timer``, ``signal`` or ``act``.
+        why: ``timer``, ``signal``, ``act`` or ``answer``.
     """
 
     at: int

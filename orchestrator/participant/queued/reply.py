@@ -5,11 +5,15 @@
 | ``Saga-Answers``    | the ``Nats-Msg-Id`` of the command                                                          |
 | ``Saga-Status``     | the name of the gRPC status code, such as ``OK``                                            |
 | ``Saga-Message``    | the message of a status other than OK, written as metadata is                               |
+| ``Saga-Delivery``   | at the how-manieth delivery of the command it was given; missing where that is not known     |
 | others              | the trailing metadata: ``grpc-status-details-bin``, the echoed ``idempotency-key``, others  |
 
 The body is the serialized reply, and empty with a status other than OK. It is published to the subject that the command
 names, with acknowledgement, before the command itself is acknowledged. A later reply to the same attempt counts as much
 as an earlier one: they say the same, or one of them says more.
+
+Where the command had been delivered before, a refusal says nothing of that delivery, which may have had an effect. Only
+where the guard gives the idempotency key back does it hold for all of them.
 """
 
 from collections.abc import Mapping
@@ -22,6 +26,7 @@ from orchestrator.participant.queued.headers import Metadata, text_to_header, to
 ANSWERS: Final = "Saga-Answers"
 STATUS: Final = "Saga-Status"
 MESSAGE: Final = "Saga-Message"
+DELIVERY: Final = "Saga-Delivery"
 OK: Final = "OK"
 DETAILS: Final = "grpc-status-details-bin"
 """The trailing metadata that holds a serialized google.rpc.Status."""
@@ -41,6 +46,7 @@ class QueuedReply:
         status: the name of the status code.
         message: of a status other than OK.
         trailing: the trailing metadata.
+        delivery: at the how-manieth delivery it was given, from 1; 0 where that is not said.
     """
 
     answers: str
@@ -48,10 +54,12 @@ class QueuedReply:
     status: str = OK
     message: str = ""
     trailing: Metadata = ()
+    delivery: int = 0
 
     def headers(self) -> dict[str, str]:
         """The headers of the message."""
         said = {MESSAGE: text_to_header(self.message)} if self.message else {}
+        said |= {DELIVERY: str(self.delivery)} if self.delivery else {}
         return {ANSWERS: text_to_header(self.answers), STATUS: self.status, **said, **to_headers(self.trailing)}
 
     @classmethod
@@ -64,7 +72,9 @@ class QueuedReply:
         headers = headers or {}
         try:
             message = unquote(headers.get(MESSAGE, ""))
-            return cls(unquote(headers[ANSWERS]), body, headers[STATUS], message, to_metadata(headers))
+            told = headers.get(DELIVERY, "")
+            delivery = int(told) if told.isdecimal() else 0
+            return cls(unquote(headers[ANSWERS]), body, headers[STATUS], message, to_metadata(headers), delivery)
         except KeyError as error:
             raise UnreadableReplyError(f"the header {error.args[0]} is missing") from error
         except ValueError as error:

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from orchestrator.participant.transcoding.errors import UnfitMessageError, UnreadableError
-from orchestrator.participant.transcoding.fields import JsonErrors
+from orchestrator.participant.transcoding.faults import JsonErrors
 
 
 def document_of(message: Message, *, is_whole: bool = False) -> dict[str, Any]:

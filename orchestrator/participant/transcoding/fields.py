@@ -5,7 +5,6 @@ The text is what the JSON mapping of protobuf says, without quotes: ``7``, ``tru
 """
 
 import json
-import re
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -13,6 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from orchestrator.participant.transcoding.errors import UnreadableError
+from orchestrator.participant.transcoding.faults import JsonErrors, find_fault, wording
 
 _BARE: Final = frozenset(
     {"google.protobuf.Duration", "google.protobuf.FieldMask", "google.protobuf.Timestamp"}
@@ -20,12 +20,6 @@ _BARE: Final = frozenset(
     | {f"google.protobuf.{kind}Value" for kind in ("Int32", "Int64", "UInt32", "UInt64")}
 )
 _BOOLS: Final = {"true": True, "false": False}
-_WHERE: Final = re.compile(r' at "?\w+((?:\.\w+|\[[^\]]*\])+)"?[.\s]|$')
-_FAILED: Final = re.compile(r"^Failed to parse (\S+) field")
-_UNKNOWN: Final = re.compile(r'has no field named "([^"]*)"')
-
-JsonErrors: Final = (json_format.Error, ValueError, TypeError, KeyError, RecursionError)
-"""What json_format raises of a document, or of a message, that it cannot carry."""
 
 
 class NoSuchFieldError(LookupError):
@@ -121,14 +115,14 @@ def parse(document: object, message: Message, at: str = "", *, is_lenient: bool 
     Raises:
         UnreadableError: it does not fit the message.
     """
-    pool = message.DESCRIPTOR.file.pool
-    if not isinstance(document, dict) and not message.DESCRIPTOR.full_name.startswith("google.protobuf."):
+    kind: Any = message.DESCRIPTOR
+    if not isinstance(document, dict) and not kind.full_name.startswith("google.protobuf."):
         raise UnreadableError(at, "is no JSON object")
     try:
-        json_format.ParseDict(document, message, ignore_unknown_fields=is_lenient, descriptor_pool=pool)  # type: ignore[arg-type]  # a scalar is said by what is well known
+        json_format.ParseDict(document, message, ignore_unknown_fields=is_lenient, descriptor_pool=kind.file.pool)  # type: ignore[arg-type]  # a scalar is said by what is well known
     except JsonErrors as error:
-        field, told = _place(error)
-        raise UnreadableError(".".join(filter(None, (at, field))), told) from error
+        field, told = find_fault(document, kind, is_lenient=is_lenient) or ("", wording(error))
+        raise UnreadableError(".".join(filter(None, (at, field))).replace(".[", "["), told) from error
 
 
 def _value(field: FieldDescriptor, text: str, name: str) -> object:
@@ -147,19 +141,3 @@ def _refuse_another(message: Message, field: FieldDescriptor, name: str) -> None
     taken = message.WhichOneof(oneof.name) if oneof is not None else None
     if taken not in (None, field.name):
         raise UnreadableError(name, f"is given beside {taken}, and at most one of them may be")
-
-
-def _place(error: BaseException) -> tuple[str, str]:
-    """Which field an error of json_format is about, and what it says."""
-    chain = [error]
-    while isinstance(chain[-1].__cause__, json_format.ParseError):
-        chain.append(chain[-1].__cause__)
-    innermost = str(chain[-1])
-    place = next((found[1] for each in chain for found in _WHERE.finditer(f"{each} ") if found[1]), "")
-    if not place:
-        place = "".join(f".{found[1]}" for each in chain if (found := _FAILED.match(str(each))))
-    unknown = _UNKNOWN.search(innermost)
-    if unknown:
-        return f"{place}.{unknown[1]}".removeprefix("."), "there is no such field"
-    told = _FAILED.sub("", innermost).removeprefix(": ").partition(" at ")[0].partition("\n")[0]
-    return place.removeprefix("."), told.rstrip(".") or type(error).__name__

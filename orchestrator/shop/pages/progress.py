@@ -48,6 +48,7 @@ _WAITS: Final = {
     WaitReason.BACKOFF: "attempt {attempt} comes soon",
     WaitReason.PARTICIPANT_DOWN: "the service is down; it is asked for its health until it is back",
     WaitReason.PARTICIPANT_BUSY: "the service has as many calls as it may have",
+    WaitReason.ANSWER: "it is in the queue of the service, and waits for its answer",
     WaitReason.RATE: "the service is called as often as it may be",
 }
 

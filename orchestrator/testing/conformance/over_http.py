@@ -78,7 +78,7 @@ class OverHttp:
             answer = await caller.send(call, metadata, timeout)
         except TimeoutError:
             return Answer(StatusCode.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s")
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return Answer(StatusCode.UNAVAILABLE, f"{connected_to(self._address)}: {error!r}")
         return _read(caller, command, answer, dict(metadata).get(KEY, ""))
 
@@ -90,7 +90,10 @@ class OverHttp:
         if command.name not in self._callers:
             rule = rule_of(command)
             if rule is None:
-                raise ContractError(f"{command.name} has no HTTP rule, so it cannot be sent to {self._address}")
+                raise ContractError(
+                    f"{command.name} has no HTTP rule, so it cannot be sent to {self._address}; add "
+                    "`option (google.api.http)` to its contract, or `http:` to an overlay"
+                )
             self._callers[command.name] = HttpCaller(self._connections, command, rule, self._settings)
         return self._callers[command.name]
 

@@ -16,6 +16,7 @@ from orchestrator.journal.entries import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
+    CommandQueued,
     CommandRefused,
     CompensationBegan,
     CompensationCompleted,
@@ -258,6 +259,7 @@ class Invariants:
                 | SagaCompleted()
                 | SagaCompensated()
                 | SagaPartiallyCompensated()
+                | CommandQueued()
                 | AttemptFailed()
                 | CommandAbandoned()
                 | CompensationBegan()

@@ -4,7 +4,8 @@
 |-----------------------------------------|-----------------------------------------------------------------------|
 | cannot be read                          | a dead letter with the error                                          |
 | came more often than a command may      | a dead letter; its saga is told UNKNOWN, for it may have been executed |
-| came after its instant                  | DEADLINE_EXCEEDED, EXPIRED_IN_QUEUE; it is not executed               |
+| came after its instant, and the guard   | DEADLINE_EXCEEDED, EXPIRED_IN_QUEUE; it is not executed. Where it     |
+| does not know it                        | was delivered before, without that reason: who knows what that did    |
 | of a command that is in hand here       | the later delivery is acknowledged in the place of the earlier one    |
 | else                                    | is answered as any other call                                         |
 
@@ -25,6 +26,7 @@ from google.protobuf import message_factory
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 
+from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.queued.command import (
     EXPIRED_IN_QUEUE,
     IN_PROGRESS_EVERY,
@@ -37,13 +39,16 @@ from orchestrator.participant.queued.subjects import Subjects
 from orchestrator.participant.trust import Caller
 from services.chassis.answering import Answering
 from services.chassis.arrivals import Answer, Arrival, Way
-from services.chassis.errors import Explained, InternalError, InvalidRequest
+from services.chassis.errors import Explained, InternalError, InvalidRequest, Unavailable
 from services.chassis.over_nats.replies import TooLargeError, reply_of
 
 _LOGGER = logging.getLogger(__name__)
 
 MOST_IN_HAND: Final = 64
 """So many commands a process takes at once; the others are left to the other processes of the service."""
+
+DELIVERED_BEFORE: Final = "DELIVERED_BEFORE"
+"""The reason of a reply to a command whose time is over, and that was delivered before, with an unknown end."""
 
 Publish: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
 
@@ -128,17 +133,20 @@ class Deliveries:
         if deliveries > MOST_DELIVERIES:
             error = f"it was delivered {deliveries - 1} times, and never answered"
             refusal = Explained(grpc.StatusCode.UNKNOWN, error, DEAD_LETTERED)
-            await self._reply(command, self._answering.refused(refusal))
+            await self._reply(command, self._answering.refused(refusal), deliveries)
             await self._bury(self._in_hand[command.message_id], error, deliveries)
             return
-        await self._reply(command, await self._answer_of(command, method, message.subject))
+        await self._reply(command, await self._answer_of(command, method, message.subject, deliveries), deliveries)
         with contextlib.suppress(nats.errors.Error):  # then it comes again, and the guard knows it
             await self._in_hand[command.message_id].ack()
 
-    async def _answer_of(self, command: QueuedCommand, method: str, subject: str) -> Answer:
+    async def _answer_of(self, command: QueuedCommand, method: str, subject: str, deliveries: int) -> Answer:
         if command.is_expired(self._now()):
-            told = "its time was over before it was taken from the queue; it was not executed"
-            return self._answering.refused(Explained(grpc.StatusCode.DEADLINE_EXCEEDED, told, EXPIRED_IN_QUEUE))
+            try:
+                if not await self._answering.has_seen(CallMetadata.read(command.metadata)):
+                    return self._answering.refused(_expired(deliveries))
+            except Unavailable as error:
+                return self._answering.refused(error)
         request_type = self._requests.get(method)
         if request_type is None:
             told = f"{self._service} has no method {method}"
@@ -161,13 +169,13 @@ class Deliveries:
         )
         return await self._answering.answer(call)
 
-    async def _reply(self, command: QueuedCommand, answer: Answer) -> None:
-        reply = reply_of(answer, command)
+    async def _reply(self, command: QueuedCommand, answer: Answer, deliveries: int) -> None:
+        reply = reply_of(answer, command, deliveries)
         try:
             await self._publish(command.reply_to, reply.body, reply.headers())
         except TooLargeError:
             _LOGGER.exception("the reply to a command is larger than the broker takes")
-            lost = reply_of(self._answering.refused(InternalError()), command)
+            lost = reply_of(self._answering.refused(InternalError()), command, deliveries)
             await self._publish(command.reply_to, lost.body, lost.headers())
 
     async def _bury(self, message: Msg, error: str, deliveries: int) -> None:
@@ -193,3 +201,12 @@ class Deliveries:
         """Let another process have it, now."""
         with contextlib.suppress(nats.errors.Error):  # then it is delivered again a little later
             await message.nak()
+
+
+def _expired(deliveries: int) -> Explained:
+    """The refusal of a command that has come too late."""
+    told = "its time was over before it was taken from the queue; it was not executed"
+    if deliveries == 1:
+        return Explained(grpc.StatusCode.DEADLINE_EXCEEDED, told, EXPIRED_IN_QUEUE)
+    told = f"its time was over at delivery {deliveries}; whether an earlier one has executed it is not known"
+    return Explained(grpc.StatusCode.DEADLINE_EXCEEDED, told, DELIVERED_BEFORE)

@@ -24,16 +24,20 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
 
-def reply_of(answer: Answer, command: QueuedCommand) -> QueuedReply:
-    """The reply that says an answer."""
+def reply_of(answer: Answer, command: QueuedCommand, delivery: int) -> QueuedReply:
+    """The reply that says an answer, given at the so many-th delivery of the command."""
     echo: Metadata = () if answer.echo is None else ((IDEMPOTENCY_KEY, answer.echo),)
     if answer.reply is not None:
         body = answer.reply.SerializeToString(deterministic=True)
-        return QueuedReply(command.message_id, body, trailing=echo)
+        return QueuedReply(command.message_id, body, trailing=echo, delivery=delivery)
     assert answer.status is not None
     details: Metadata = ((DETAILS, answer.status.SerializeToString()),)
     return QueuedReply(
-        command.message_id, status=answer.code.name, message=answer.status.message, trailing=(*echo, *details)
+        command.message_id,
+        status=answer.code.name,
+        message=answer.status.message,
+        trailing=(*echo, *details),
+        delivery=delivery,
     )
 
 

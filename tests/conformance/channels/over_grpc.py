@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -13,44 +14,53 @@ from grpc_health.v1 import health_pb2
 
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
-from tests.conformance.channels.stand import SERVICE, Arrived, Health, Refusal
+from orchestrator.testing.conformance.channels import (
+    SERVICE,
+    Arrived,
+    ChannelUnderTest,
+    Health,
+    Mark,
+    Refusal,
+)
+from orchestrator.testing.conformance.channels.harness import MOST_BYTES
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.conformance.channels.stand import Answer
+    from orchestrator.testing.conformance.channels import Answer
 
-NOBODY = "127.0.0.1:1"
-_CODES = {code.name: code for code in grpc.StatusCode}
-_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-_SAID = {
+LACKS: Final = frozenset({Mark.KEEPS, Mark.BROKER, Mark.REPEATS})
+NOBODY: Final = "127.0.0.1:1"
+_CODES: Final = {code.name: code for code in grpc.StatusCode}
+_HEALTH_CHECK: Final = "/grpc.health.v1.Health/Check"
+_SAID: Final = {
     Health.SERVING: health_pb2.HealthCheckResponse.SERVING,
     Health.NOT_SERVING: health_pb2.HealthCheckResponse.NOT_SERVING,
 }
 
 
-async def _done(_arrived: Arrived) -> bytes:
+async def nothing(_arrived: Arrived) -> bytes:
     return b""
 
 
-class GrpcStand(grpc.GenericRpcHandler):
-    """See :class:`tests.conformance.channels.stand.Stand`."""
+class GrpcUnderTest(ChannelUnderTest, grpc.GenericRpcHandler):
+    """See :class:`orchestrator.testing.conformance.channels.ChannelUnderTest`."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
-        self.answer: Answer = _done
+        self.answer: Answer = nothing
         self.health = Health.SERVING
         self._stack = stack
         self._proxy: Proxy | None = None
+        self._server: grpc.aio.Server | None = None
+        self._port = 0
 
     async def start(self) -> None:
-        server = grpc.aio.server(handlers=[self], options=[("grpc.max_receive_message_length", -1)])
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        self._stack.push_async_callback(server.stop, None)
-        self._proxy = await self._stack.enter_async_context(Proxy(f"127.0.0.1:{port}", random.Random(1)))
+        await self.start_participant()
+        self._stack.push_async_callback(self.stop_participant)
+        self._proxy = await self._stack.enter_async_context(Proxy(f"127.0.0.1:{self._port}", random.Random(1)))
 
-    def open(self, most_bytes: int = 1_000_000) -> GrpcChannel:
+    def open(self, most_bytes: int = MOST_BYTES) -> GrpcChannel:
         assert self._proxy is not None
         return self._opened(self._proxy.address, most_bytes)
 
@@ -60,6 +70,15 @@ class GrpcStand(grpc.GenericRpcHandler):
     def cut(self) -> None:
         assert self._proxy is not None
         self._proxy.cut()
+
+    async def stop_participant(self) -> None:
+        assert self._server is not None
+        await self._server.stop(None)
+
+    async def start_participant(self) -> None:
+        self._server = grpc.aio.server(handlers=[self], options=[("grpc.max_receive_message_length", -1)])
+        self._port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
+        await self._server.start()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ANN401 - gRPC's
         path = handler_call_details.method
@@ -92,15 +111,22 @@ class GrpcStand(grpc.GenericRpcHandler):
             await context.abort(grpc.StatusCode.NOT_FOUND, service)
         return health_pb2.HealthCheckResponse(status=_SAID[self.health]).SerializeToString()
 
-    def _opened(self, address: str, most_bytes: int = 1_000_000) -> GrpcChannel:
+    def _opened(self, address: str, most_bytes: int = MOST_BYTES) -> GrpcChannel:
         channel = GrpcChannel(address, ChannelSettings(most_bytes=most_bytes))
         self._stack.push_async_callback(channel.close)
         return channel
 
 
+U = TypeVar("U", bound=GrpcUnderTest)
+
+
 @asynccontextmanager
-async def over_grpc() -> AsyncIterator[GrpcStand]:
+async def opened_as(kind: type[U]) -> AsyncIterator[U]:
+    """Such a one, with its participant."""
     async with AsyncExitStack() as stack:
-        stand = GrpcStand(stack)
-        await stand.start()
-        yield stand
+        opened = kind(stack)
+        await opened.start()
+        yield opened
+
+
+open_grpc: Final = partial(opened_as, GrpcUnderTest)

@@ -20,12 +20,14 @@ from typer.testing import CliRunner
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.definition_service import DefinitionService
+from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
@@ -51,6 +53,7 @@ from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server
 from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
+from saga.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
 
     Definition = SagaDefinition[Any, Any, Any]
+    Services = dict[str, Callable[[grpc.aio.Server], None]]
 
 NOBODY = "127.0.0.1:1"
 
@@ -128,8 +132,10 @@ class Api:
         journal: MemoryJournal,
         admission: Admission,
         feed: SagaFeed,
+        services: Services,
     ) -> None:
         self.server = server
+        self.services = services
         self.address = server.address
         self.channel = channel
         self.admission = admission
@@ -184,25 +190,23 @@ async def serving(
     folder = Path(state.name)
     file = folder / "subjects.yaml"
     file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
-    server = ApiServer(
-        "127.0.0.1:0",
-        {
-            "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
-            "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
-            "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
-            "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
-            "saga.v1.ScheduleService": partial(
-                add_ScheduleServiceServicer_to_server,
-                ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
-            ),
-            "saga.v1.BulkActService": partial(
-                add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
-            ),
-            "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
-        },
-        open_authentication(AccessSettings(folder, file), clock.now),
-        clock,
-    )
+    services: Services = {
+        "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+        "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
+        "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
+        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
+        "saga.v1.ScheduleService": partial(
+            add_ScheduleServiceServicer_to_server,
+            ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
+        ),
+        "saga.v1.BulkActService": partial(
+            add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
+        ),
+        "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
+    }
+    authentication = open_authentication(AccessSettings(folder, file), clock.now)
+    server = ApiServer("127.0.0.1:0", services, authentication, clock)
     async with AsyncExitStack() as stack:
         stack.enter_context(state)
         stack.push_async_callback(nobody.close)
@@ -213,12 +217,14 @@ async def serving(
             grpc.aio.insecure_channel(server.address, interceptors=with_token(TOKEN))
         )
         looked_into = cast("MemoryJournal", journal)  # by tests on a journal in memory
-        yield Api(server, channel, replica, mocks, looked_into, admission, feed)
-        for event in mocks.held.values():
-            event.set()
-        await server.drain(0)
-        with contextlib.suppress(JournalError):  # a test may have ended its database
-            await worker.close(5)
+        try:
+            yield Api(server, channel, replica, mocks, looked_into, admission, feed, services)
+        finally:
+            for event in mocks.held.values():
+                event.set()
+            await server.drain(0)
+            with contextlib.suppress(JournalError):  # a test may have ended its database
+                await worker.close(5)
 
 
 @pytest.fixture

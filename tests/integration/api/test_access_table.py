@@ -1,4 +1,4 @@
-"""Every rpc x every kind of caller: generated from the contracts, and asked of a real orchestrator.
+"""Every rpc x every kind of caller, over gRPC and over HTTP: made from the contracts, asked of a real orchestrator.
 
 Each call brings bytes that are no message. So a caller who is let in is told INVALID_ARGUMENT by every rpc, of any
 shape, at once; and a caller who is not is refused before anything is read.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
+import httpx2
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
@@ -19,6 +20,8 @@ from grpc_status import rpc_status
 
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, roles_of
+from orchestrator.participant.http_answers import PROBLEM, STATUSES
+from orchestrator.participant.transcoding import Rule
 from saga.v1 import (
     access_service_pb2,
     bulk_service_pb2,
@@ -102,10 +105,38 @@ def rpcs() -> list[Rpc]:
     ]
 
 
+class Address(NamedTuple):
+    """One way to call an rpc over HTTP."""
+
+    verb: str
+    path: str
+    takes_body: bool
+    rpc: Rpc
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+def addresses() -> list[Address]:
+    services: list[Any] = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
+    return [
+        Address(
+            binding.verb,
+            binding.template.expand({each.field: "x" for each in binding.template.variables}),
+            binding.body is not None,
+            Rpc.of(method),
+        )
+        for service in services
+        for method in service.methods
+        for binding in Rule.of(method).bindings
+    ]
+
+
 class Table(NamedTuple):
-    """A real orchestrator, and the ``authorization`` of every caller."""
+    """A real orchestrator, over gRPC and over HTTP, and the ``authorization`` of every caller."""
 
     channel: grpc.Channel
+    http: httpx2.Client
     callers: dict[str, str]
 
 
@@ -124,8 +155,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     with (
         served(folder, subjects, **identity_provider) as orchestrator,
         grpc.insecure_channel(orchestrator.address) as channel,
+        httpx2.Client(base_url=orchestrator.console) as http,
     ):
-        yield Table(channel, callers)
+        yield Table(channel, http, callers)
     said = "".join(orchestrator.said)
     assert "Traceback" not in said
     assert not [each for each in callers.values() if each.startswith("Bearer") and each[7:] in said]
@@ -185,6 +217,27 @@ def test_each_rpc_answers_each_caller_as_its_contract_says(table: Table, rpc: Rp
     assert status
     assert any(detail.Unpack(info) for detail in status.details)
     assert (ended.code().name, info.reason) == expected(rpc, caller), ended.details()
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("address", addresses(), ids=str)
+def test_each_address_answers_each_caller_as_its_contract_says(table: Table, address: Address, caller: str) -> None:
+    authorization = table.callers[caller]
+    ended = table.http.request(
+        address.verb,
+        address.path,
+        params={"there_is_no_such_field": "1"},
+        headers={"authorization": authorization} if authorization else {},
+        json={} if address.takes_body else None,
+    )
+
+    problem = ended.json()
+    assert (problem["code"], problem["reason"]) == expected(address.rpc, caller), problem
+    assert (ended.status_code, ended.headers["content-type"]) == (STATUSES[problem["code"]], PROBLEM)
+
+
+def test_each_rpc_of_the_api_has_an_address() -> None:
+    assert {address.rpc for address in addresses()} == {rpc for rpc in rpcs() if not rpc.client_streams and rpc.roles}
 
 
 def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(table: Table) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx2
@@ -14,10 +15,14 @@ import pytest
 from orchestrator.access.facades import Facades, narrowed
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.application import Application
+from orchestrator.api.openapi.document import description
+from orchestrator.api.over_http.door import HttpApi
+from orchestrator.api.server import MOST_BYTES
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
 from orchestrator.console.opening import ConsoleSettings, open_console
 from orchestrator.errors import DefinitionError
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.store.memory import MemoryJournal
 from tests.integration.api.conftest import Mocks, serving
 from tests.support.served import subjects_of_every_role, token_of
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.server import ConsoleServer
+    from orchestrator.journal.four_eyes import FourEyes
     from tests.integration.api.conftest import Api, Definition
 
 FORGERY: Final = re.compile(r'name="forgery-token" content="([0-9a-f]+)"')
@@ -51,6 +57,11 @@ class Opened(NamedTuple):
     @property
     def address(self) -> str:
         return self.server.address
+
+    def caller(self, name: str = "", **headers: str) -> httpx2.AsyncClient:
+        """A program of the subject of this name, which is a role; without a name, of nobody."""
+        said = {"authorization": f"Bearer {token_of(name)}"} if name else {}
+        return httpx2.AsyncClient(base_url=self.address, headers=said | headers)
 
     def visitor(self, name: str = "") -> httpx2.AsyncClient:
         """A browser of the subject of this name, which is a role; without a name, of nobody yet."""
@@ -74,31 +85,39 @@ async def opened(
     alone: bool = False,
     trace_url: str = "",
     others: Sequence[Definition] = (),
+    more: str = "",
+    four_eyes: FourEyes = ONE_PERSON,
+    most_bytes: int = MOST_BYTES,
 ) -> AsyncIterator[Opened]:
     """A console with subjects of every role or, ``alone``, the local operator; with the pages of an application.
 
     Args:
         others: sagas besides ``place_order``.
+        more: subjects besides those of every role.
+        four_eyes: which acts need two people.
+        most_bytes: the longest body that the API over HTTP takes.
     """
     clock = SystemClock()
-    subjects = _written(folder)
+    subjects = _written(folder, more)
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(serving(MemoryJournal(clock.now), Mocks(), "test", others=others))
+        replica = serving(MemoryJournal(clock.now), Mocks(), "test", others=others, four_eyes=four_eyes)
+        api = await stack.enter_async_context(replica)
         seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk, api.journal))
         application = Application(seen.sagas, Starts(seen.sagas, api.admission), clock, _nobody)
         authentication = open_authentication(AccessSettings(folder, None if alone else subjects), clock.now)
         stack.callback(asyncio.create_task(authentication.keep_fresh()).cancel)
         settings = ConsoleSettings("127.0.0.1:0", trace_url=trace_url)
-        server = open_console(settings, application, seen, authentication, pages)
+        http = HttpApi(api.services, authentication, clock, most_bytes, partial(description, api.services))
+        server = open_console(settings, application, seen, authentication, pages, http)
         await server.start()
         stack.push_async_callback(server.drain, 5)
         yield Opened(server, api, subjects)
 
 
-def _written(folder: Path) -> Path:
+def _written(folder: Path, more: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "subjects.yaml"
-    file.write_text(subjects_of_every_role())
+    file.write_text(subjects_of_every_role() + more)
     return file
 
 

@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from orchestrator.api.over_http.context import CERTIFICATE
 from orchestrator.bootstrap import SystemClock
 from orchestrator.console.handshakes import ConsoleTls
 from orchestrator.console.live import Live
 from orchestrator.console.server import ConsoleServer, names_in
-from orchestrator.console.session import CERTIFICATE
 from orchestrator.errors import SettingsError
 from tests.support.certificate_files import Authority
 

@@ -172,6 +172,15 @@ async def test_a_raised_rejection_is_a_problem_with_its_reason_and_is_recorded(h
     assert await sent(hotel, "POST", "/rooms", keyed()) == first
 
 
+async def test_nothing_is_begun_for_a_caller_that_does_not_wait_any_longer(hotel: Hotel) -> None:
+    late = await sent(hotel, "POST", "/rooms", keyed(**{"request-timeout": "0"}))
+    assert (late[0], late[1].get("idempotency-key"), late[2]["reason"]) == (504, None, "TOO_LATE")
+    assert hotel.runs == 0
+    for patience in ("30", "soon"):
+        assert (await sent(hotel, "POST", "/rooms", keyed(**{"request-timeout": patience})))[0] == 200
+    assert hotel.runs == 1
+
+
 async def test_an_error_of_the_application_is_taken_back_and_raised(hotel: Hotel) -> None:
     hotel.raised = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):

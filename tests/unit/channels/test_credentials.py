@@ -37,8 +37,11 @@ def test_every_channel_of_the_orchestrator_is_opened_in_one_place() -> None:
         ({"hotel.v1.HotelService": "127.0.0.1:1", "trip.v1.TripService": "dns:///localhost:1"}, ""),
         ({"hotel.v1.HotelService": "hotel:1", "trip.v1.TripService": "127.0.0.1:1"}, "hotel.v1.HotelService=hotel:1;"),
         ({"hotel.v1.HotelService": "grpc://10.0.0.7:1"}, "hotel.v1.HotelService=grpc://10.0.0.7:1;"),
+        ({"hotel.v1.HotelService": "http://127.0.0.1:1/hotel"}, ""),
+        ({"hotel.v1.HotelService": "https://hotel/v1"}, ""),
+        ({"hotel.v1.HotelService": "http://hotel/v1"}, "hotel.v1.HotelService=http://hotel/v1;"),
     ],
-    ids=["on this machine", "by its name", "by its scheme"],
+    ids=["on this machine", "by its name", "by its scheme", "http on this machine", "https", "http"],
 )
 def test_commands_do_not_go_over_a_network_without_tls(participants: dict[str, str], exposed: str) -> None:
     if not exposed:
@@ -52,6 +55,13 @@ def test_commands_do_not_go_over_a_network_without_tls(participants: dict[str, s
 def test_commands_that_go_over_a_network_all_the_same_are_told_at_each_start(caplog: pytest.LogCaptureFixture) -> None:
     assert open_security(SecurityFiles(), {"hotel.v1.HotelService": "hotel:1"}, insecure=True) == Security()
     assert "INSECURE: commands go over a network without TLS, to hotel.v1.HotelService=hotel:1" in caplog.text
+
+
+def test_an_authority_for_grpc_does_not_make_http_unreadable(tmp_path: Path) -> None:
+    files = SecurityFiles(ca=Authority(tmp_path).issue("orchestrator.example").ca)
+
+    with pytest.raises(SettingsError, match=r"without TLS, to hotel\.v1\.HotelService=http://hotel; .* https://"):
+        open_security(files, {"hotel.v1.HotelService": "http://hotel", "a.v1.A": "payment:1"}, insecure=False)
 
 
 @pytest.mark.parametrize(

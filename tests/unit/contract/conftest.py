@@ -19,6 +19,7 @@ _HEADER = """
 syntax = "proto3";
 package ferry.v1;
 import "buf/validate/validate.proto";
+import "google/api/annotations.proto";
 import "saga/v1/contract.proto";
 """
 

@@ -25,6 +25,7 @@ ALONE = ("grpc.enable_retries", 0)
         "ipv4:127.0.0.1:50100",
         "dns:///localhost:50100",
         "unix:/run/payment.sock",
+        "http://127.0.0.1:8000/payment:1",
     ],
 )
 def test_a_channel_to_this_machine_asks_no_proxy(address: str) -> None:
@@ -47,6 +48,10 @@ def test_a_channel_to_another_machine_honours_the_proxy(address: str) -> None:
         ("grpc://payment:50105", ("payment", "50105")),
         ("grpc://payment:50105/", ("payment", "50105")),
         ("payment", ("payment", "")),
+        ("http://payment:50105", ("payment", "50105")),
+        ("http://payment:50105/shop/v1", ("payment", "50105")),
+        ("https://payment/shop/", ("payment", "")),
+        ("http://[::1]:50105/shop", ("::1", "50105")),
     ],
 )
 def test_an_address_has_a_host_and_a_port(address: str, parts: tuple[str, str]) -> None:

@@ -43,6 +43,11 @@ def service(*rpcs: str, messages: str = "") -> str:
     return f"service FerryService {{ {' '.join(rpcs)} }} {MESSAGES} {messages}"
 
 
+def over_http(rule: str, name: str = "Book") -> str:
+    options = f"option (saga.v1.command) = {{effect: EFFECT_PIVOT}}; option (google.api.http) = {{{rule}}};"
+    return f"rpc {name}(Booking) returns (Ticket) {{ {options} }}"
+
+
 LEFT_EMPTY = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY"
 ANSWERED = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_SUSPEND"
 COMPENSABLE = 'effect: EFFECT_COMPENSABLE compensation: "Cancel"'
@@ -330,6 +335,28 @@ BREAKING: dict[str, list[str]] = {
             ("Row row = 1;", 'message Row { string name = 1 [(buf.validate.field).string.pattern = "["]; }'),
         )
     ],
+    "http-rule-fits": [
+        service(over_http(rule))
+        for rule in (
+            'post: "rides" body: "*"',
+            'post: "/rides/{order" body: "*"',
+            'post: "/rides/{ride_id}" body: "*"',
+            'post: "/rides" body: "ride"',
+            'post: "/rides" body: "*" response_body: "ride"',
+            'body: "*"',
+        )
+    ],
+    "http-effect-is-no-get": [
+        service(over_http(rule))
+        for rule in (
+            'get: "/rides/{order_id}"',
+            'custom: {kind: "HEAD" path: "/rides/{order_id}"}',
+            'post: "/rides" body: "*" additional_bindings: {get: "/rides/{order_id}"}',
+        )
+    ],
+    "http-path-is-its-own": [
+        service(over_http('post: "/rides/{order_id}"', name="Other"), over_http('post: "/rides/{order_id}" body: "*"'))
+    ],
 }
 
 
@@ -380,6 +407,7 @@ def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
             rpc('effect: EFFECT_COMPENSABLE compensation: "ferry.v1.RefundService.Refund"'),
             messages=f"service RefundService {{ {CANCEL.replace('Cancel', 'Refund')} }}",
         ),
+        service(over_http('post: "/rides" body: "*"'), over_http('patch: "/rides" body: "*"', name="Other")),
         # An rpc that no saga calls needs no options.
         service(GET, "rpc Rename(Anonymous) returns (Ticket);", "rpc Watch(Booking) returns (stream Ticket);"),
         *(

@@ -165,6 +165,7 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "SagaWoken": 27,
         "SagaQueued": 30,
         "SagaAdmitted": 31,
+        "CommandQueued": 32,
         "EventPublished": 35,
         "EventsHandedOn": 36,
         "ActProposed": 40,

@@ -13,7 +13,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CommandState, CompensationState, Queued, SagaState, Status, StepOutcome
+from orchestrator.journal.state import CommandState, CompensationState, InQueue, Queued, SagaState, Status, StepOutcome
 from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
@@ -119,6 +119,9 @@ def test_an_intended_command_is_in_the_state_as_it_was_written() -> None:
         "best_effort": True,
         "attempts": 0,
         "failure": None,
+        "failed_at": 0,
+        "in_queue": None,
+        "interrupted": False,
         "outcome": None,
         "reply": None,
         "ended_at": None,
@@ -136,6 +139,9 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
         "position": 1,
         "attempts": 0,
         "failure": None,
+        "failed_at": 0,
+        "in_queue": None,
+        "interrupted": False,
         "sent_at": None,
         "ended_at": None,
     }
@@ -144,8 +150,9 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (e.AttemptFailed(4, KEY, 1, 3, NO), {"attempts": 1, "failure": NO, "doubtful": True}),
-        (e.AttemptFailed(4, KEY, 1, 3, NO, harmless=True), {"attempts": 1, "failure": NO}),
+        (e.AttemptFailed(4, KEY, 1, 3, NO), {"attempts": 1, "failure": NO, "failed_at": 4, "doubtful": True}),
+        (e.AttemptFailed(4, KEY, 1, 3, NO, harmless=True), {"attempts": 1, "failure": NO, "failed_at": 4}),
+        (e.CommandQueued(4, KEY, 1, 3, 8, 9), {"in_queue": InQueue(1, 3, 8, 9)}),
         (
             e.CommandCompleted(4, KEY, 2, 3, b"reply"),
             {"outcome": StepOutcome.COMPLETED, "ended_at": 4, "attempts": 2, "reply": b"reply"},
@@ -158,7 +165,7 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
             e.CommandAbandoned(4, KEY, 2, 3, NO),
             {"outcome": StepOutcome.UNKNOWN, "ended_at": 4, "attempts": 2, "failure": NO},
         ),
-        (e.SagaRecovered(4, "me"), {"attempts": 1, "doubtful": True}),
+        (e.SagaRecovered(4, "me"), {"attempts": 1, "interrupted": True, "doubtful": True}),
         (
             e.OutcomeResolved(4, KEY, True, b"reply", WHY),
             {"outcome": StepOutcome.COMPLETED, "ended_at": 4, "reply": b"reply"},
@@ -181,10 +188,14 @@ def test_what_an_entry_changes_in_its_command(entry: e.Entry, expected: dict[str
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (e.AttemptFailed(9, f"compensation:{KEY}", 1, 8, NO), {"attempts": 1, "failure": NO, "sent_at": 8}),
+        (
+            e.AttemptFailed(9, f"compensation:{KEY}", 1, 8, NO),
+            {"attempts": 1, "failure": NO, "failed_at": 9, "sent_at": 8},
+        ),
+        (e.CommandQueued(9, f"compensation:{KEY}", 1, 8, 9, 10), {"in_queue": InQueue(1, 8, 9, 10), "sent_at": 8}),
         (e.CompensationCompleted(9, KEY, 1, 8), {"attempts": 1, "sent_at": 8, "ended_at": 9}),
         (e.CompensationRejected(9, KEY, 1, 8, NO), {"attempts": 1, "failure": NO, "sent_at": 8}),
-        (e.SagaRecovered(9, "me"), {"attempts": 1}),
+        (e.SagaRecovered(9, "me"), {"attempts": 1, "interrupted": True}),
         (e.CompensationResolved(9, KEY, WHY), {"ended_at": 9}),
     ],
 )

@@ -147,6 +147,36 @@ async def test_a_reply_that_is_too_large_is_lost_for_good(participant: HttpParti
     await way.channel.close()
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"x" * 200_000 + b"\r\n\r\n",
+    ],
+    ids=["no HTTP", "half a body", "no gzip", "no chunk", "no status", "headers that are too long"],
+)
+async def test_what_is_no_response_is_unknown(way: Way, raw: bytes) -> None:
+    async def answer(request: Request) -> bytes | None:
+        return raw if request.connection == 1 and len(way.participant.requests) == 1 else response(200, "{}")
+
+    way.participant.answer = answer
+    sending = asyncio.ensure_future(way.sent())
+    while not way.participant.requests:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    await way.participant.cut()  # nothing more comes
+
+    outcome = await sending
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.failure.code is StatusCode.UNAVAILABLE
+    assert await way.sent() == Completed(b"")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed_and_leaves_the_outcome_unknown(way: Way, status: int) -> None:
     way.participant.always(status, "", location=f"http://{way.participant.address}/elsewhere")

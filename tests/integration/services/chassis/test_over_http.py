@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import signal
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -48,11 +47,6 @@ async def inventory(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
 def settings_of(service: Service[Any], folder: Path) -> Any:  # noqa: ANN401 - of any service
     url = f"sqlite:///{folder}/{service.name}.db"
     return service.settings(listen="127.0.0.1:0", http="127.0.0.1:0", database_url=url)
-
-
-def url_of(process: Running) -> str:
-    [found] = filter(None, (re.search(r"answers HTTP at (\S+)$", line) for line in process.said))
-    return found[1]
 
 
 async def reserved(client: httpx2.AsyncClient) -> int:
@@ -178,10 +172,10 @@ async def test_the_health_is_told_for_the_service_and_for_no_other(inventory: ht
 
 async def test_a_call_in_flight_is_finished_before_the_end_and_the_health_tells_of_the_drain(start: Start) -> None:
     payment = await start("payment", PAYMENT_HTTP="127.0.0.1:0")
-    async with httpx2.AsyncClient(base_url=url_of(payment)) as client, httpx2.AsyncClient() as other:
+    async with httpx2.AsyncClient(base_url=payment.url) as client, httpx2.AsyncClient() as other:
         call = asyncio.ensure_future(client.post("/v1/payments", headers=JSON, json=SLOW, timeout=30))
         await held(payment)
-        assert (await other.get(f"{url_of(payment)}/health")).status_code == 200
+        assert (await other.get(f"{payment.url}/health")).status_code == 200
         payment.process.send_signal(signal.SIGTERM)
         assert (await call).json()["paymentId"]
     assert await payment.ended() == 0
@@ -189,7 +183,7 @@ async def test_a_call_in_flight_is_finished_before_the_end_and_the_health_tells_
 
 async def test_a_call_whose_caller_has_gone_does_not_delay_the_end(start: Start) -> None:
     payment = await start("payment", PAYMENT_HTTP="127.0.0.1:0", PAYMENT_DRAIN_SECONDS="600")
-    async with httpx2.AsyncClient(base_url=url_of(payment)) as client:
+    async with httpx2.AsyncClient(base_url=payment.url) as client:
         call = asyncio.ensure_future(client.post("/v1/payments", headers=JSON, json=SLOW, timeout=30))
         await held(payment)
         call.cancel()
@@ -219,7 +213,7 @@ async def test_a_caller_is_trusted_by_its_certificate_and_by_its_token(tmp_path:
         files = authority.issue(name)
         context = ssl.create_default_context(cafile=files.ca)
         context.load_cert_chain(files.certificate, files.key)
-        async with httpx2.AsyncClient(base_url=url_of(inventory), verify=context) as client:
+        async with httpx2.AsyncClient(base_url=inventory.url, verify=context) as client:
             response = await client.post("/v1/reservations", headers=KEY | headers, json=RESERVE)
             assert response.status_code == 200 or response.json()["reason"] == "CALLER_NOT_TRUSTED"
             return response.status_code

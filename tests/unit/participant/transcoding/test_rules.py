@@ -117,7 +117,11 @@ def test_a_request_that_its_rule_cannot_say_is_refused_by_the_name_of_the_field(
         ('post: "/v1/b" body: "*"', "/v1/b", b'{"book": {"first": {"size": 1}}}', "book.first.size", "no such field"),
         ('post: "/v1/b" body: "*"', "/v1/b", b'{"size": 1}', "size", "no such field"),
         ('post: "/v1/b" body: "*"', "/v1/b", b'{"limit": 99999999999}', "limit", "range"),
-        ('post: "/v1/b" body: "*"', "/v1/b", b'{"words": ["a", 1]}', "words", ""),
+        ('post: "/v1/b" body: "*"', "/v1/b", b'{"words": ["a", 1]}', "words[1]", ""),
+        ('post: "/v1/b" body: "*"', "/v1/b", b'{"chapters": {"a": {}, "b": {"pages": 1}}}', "chapters[b]", "no field"),
+        ('post: "/v1/b" body: "*"', "/v1/b", b'{"book": {"kind": "KIND_NEWS"}}', "book.kind", "KIND_NEWS"),
+        ('post: "/v1/b" body: "*"', "/v1/b", b'{"readerName": "a", "readerNumber": 1}', "", "oneof"),
+        ('post: "/v1/b" body: "*"', "/v1/b", b'{"words": [' + b'"a",' * 2000 + b"1]}", "", "expected string"),
         ('post: "/v1/b" body: "*"', "/v1/b", b'{"number": 1, "number": 2}', "", "more than once"),
         ('post: "/v1/b" body: "*"', "/v1/b", b"[]", "", "no JSON object"),
         ('post: "/v1/b" body: "*"', "/v1/b", b"\xff", "", "no JSON"),
@@ -250,6 +254,13 @@ def test_the_rule_that_says_more_of_a_path_is_meant(rule: RuleOf) -> None:
     }
     assert routes.verbs("/v1/a") == {"GET", "POST"}
     assert (routes.find("DELETE", "/v1/a"), routes.verbs("/v2")) == (None, frozenset())
+
+
+def test_a_path_that_is_not_in_utf_8_is_no_path(rule: RuleOf) -> None:
+    routes = Routes([rule('get: "/v1/{shelf_id}"')])
+    assert (routes.find("POST", "/v1/%FF"), routes.verbs("/v1/%FF")) == (None, frozenset())
+    with pytest.raises(UnicodeDecodeError):
+        routes.find("GET", "/v1/%FF")
 
 
 def test_two_rpcs_of_one_path_are_refused(rule: RuleOf) -> None:

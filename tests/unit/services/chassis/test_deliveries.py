@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import nats.errors
 
-from orchestrator.participant.queued.command import MOST_DELIVERIES, QueuedCommand
+from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, MOST_DELIVERIES, QueuedCommand
+from orchestrator.participant.queued.reply import DETAILS, STATUS, QueuedReply
 from orchestrator.participant.queued.subjects import Subjects
 from orchestrator.participant.trust import everybody
 from services.chassis.answering import Answering
@@ -32,10 +33,24 @@ COMMAND = QueuedCommand(
 )
 
 
+EXPIRED = QueuedCommand(COMMAND.request, (("idempotency-key", "key-1"),), "attempt-1", REPLY_TO, NOW, 60.0)
+
+
+class Guard:
+    """Knows some keys."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
+    async def has_seen(self, key: str) -> bool:
+        return key in self.keys
+
+
 class Servicer:
     """Answers GetStock when it is told to."""
 
     def __init__(self) -> None:
+        self.guard = Guard()
         self.calls = 0
         self.called = asyncio.Event()
         self.may_answer = asyncio.Event()
@@ -56,6 +71,7 @@ class World:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.replies: list[QueuedReply] = []
         self.refused: list[Exception] = []
         self.servicer = Servicer()
         answering = Answering(CONTRACT, cast("Any", self.servicer), tracing=Untraced(), trusts=everybody)
@@ -64,7 +80,8 @@ class World:
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
         if self.refused:
             raise self.refused.pop(0)
-        del body
+        if STATUS in headers:
+            self.replies.append(QueuedReply.read(headers, body))
         self.said.append(f"{subject.partition('.')[0]} {headers.get('Saga-Status') or headers['Saga-Died-Of']}")
 
     def deliver(self, number: int = 1, command: QueuedCommand = COMMAND, **changes: object) -> None:
@@ -116,6 +133,21 @@ async def test_a_command_whose_time_is_over_is_not_executed() -> None:
     world.deliver(command=QueuedCommand(COMMAND.request, (), "attempt-1", REPLY_TO, NOW, 60.0))
     assert await world.settled() == ["commands-replies DEADLINE_EXCEEDED", "ack 1"]
     assert world.servicer.calls == 0
+
+
+async def test_an_expired_command_that_was_delivered_before_is_not_said_to_have_had_no_effect() -> None:
+    world = World()
+    world.deliver(2, command=EXPIRED)
+    assert await world.settled() == ["commands-replies DEADLINE_EXCEEDED", "ack 2"]
+    assert [reply.delivery for reply in world.replies] == [2]
+    assert [EXPIRED_IN_QUEUE.encode() in bytes(dict(reply.trailing)[DETAILS]) for reply in world.replies] == [False]
+
+
+async def test_an_expired_command_that_the_guard_knows_is_answered_by_the_guard() -> None:
+    world = World()
+    world.servicer.guard.keys.add("key-1")
+    world.deliver(command=EXPIRED)
+    assert await world.settled() == ["commands-replies OK", "ack 1"]
 
 
 async def test_a_command_is_executed_at_its_last_delivery_and_given_up_at_the_next_one() -> None:

@@ -1,0 +1,1 @@
+"""Commands over NATS JetStream; :mod:`orchestrator.participant.queued` says what travels."""

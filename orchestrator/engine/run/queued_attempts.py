@@ -1,0 +1,150 @@
+r"""Attempts over a queue: which one is to be made or resumed, and how its answer is waited for.
+
+Purpose: the participant may be away for hours, and the saga then costs neither memory nor a claim. Invariant: as long
+as an answer to an attempt may come, no other attempt is made; not after a crash, and not by another replica.
+
+::
+
+    published ──its answer comes within a moment──▶ the outcome, as that of a call
+        │ it does not
+        ▼
+    CommandQueued, durable ──▶ it rests, and may be parked ──woken: the answer is there, or comes no more──▶ resumed
+        ▲                          └── its answer comes ──▶ the outcome
+        │
+    resumed: the answer is looked for before anything is sent
+
+Within that moment the attempt counts as in flight, so that a rollback knows its outcome; later, nobody waits for it who
+wants the saga to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.engine.run.first_done import first_done
+from orchestrator.journal.entries import CommandQueued
+from orchestrator.ports.queued import QueuedAttempt, QueuedCaller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine.bindings.binding import Binding
+    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.stop_control import StopControl
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import Delivery
+    from orchestrator.ports.clock import Clock
+
+REST_AFTER_SECONDS: Final = 2.0
+"""For so long an attempt counts as in flight; then it rests in its queue."""
+LATE_SECONDS: Final = 5.0
+"""So much later than its instant and the time of its execution, an answer may still come."""
+
+_SHORTEST: Final = 1_000_000
+
+
+class Resting(NamedTuple):
+    """An attempt that a queue holds, and whose answer was not there after a moment."""
+
+    attempt: QueuedAttempt
+    answer: asyncio.Future[Outcome]
+
+
+class QueuedAttempts:
+    """The attempts of one saga over queues.
+
+    Attributes:
+        resting: how many of them rest at this moment.
+        on_rest: called when one begins to.
+    """
+
+    __slots__ = ("_clock", "_stop_control", "_writer", "on_rest", "resting")
+
+    def __init__(self, writer: SagaWriter, stop_control: StopControl, clock: Clock) -> None:
+        self._writer = writer
+        self._stop_control = stop_control
+        self._clock = clock
+        self.resting = 0
+        self.on_rest: Callable[[], None] | None = None
+
+    @staticmethod
+    def number_of(binding: Binding, delivery: Delivery) -> int:
+        """The number of the attempt that is to be made, or resumed."""
+        if binding.queued is None:
+            return delivery.attempts + 1
+        if delivery.in_queue is not None:
+            return delivery.in_queue.attempt
+        return delivery.attempts if delivery.interrupted else delivery.attempts + 1
+
+    def next_of(self, binding: Binding, delivery: Delivery, timeout: float, until: int) -> QueuedAttempt | None:
+        """The attempt that is to be made, or resumed; ``None`` where the command is not delivered over a queue.
+
+        Args:
+            binding: the command.
+            delivery: what the journal knows of earlier attempts.
+            timeout: seconds that one execution may take.
+            until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
+        """
+        if binding.queued is None:
+            return None
+        saga_id, held = self._writer.state.saga_id, delivery.in_queue
+        if held is not None:
+            started_at, expires_at, ends_at = held.started_at, held.expires_at, held.until
+            return QueuedAttempt(saga_id, held.attempt, started_at, expires_at, ends_at, resumed=True, publish=False)
+        # Of an attempt that nobody has noted, it is known after which instant it was made.
+        resumed = delivery.interrupted
+        started_at = (delivery.failed_at or delivery.intended_at) if resumed else self._clock.now()
+        expires_at = started_at + int(binding.queued.queue_seconds * 1e9)
+        if until:
+            expires_at = max(min(expires_at, until), started_at + _SHORTEST)
+        ends_at = expires_at + int((timeout + LATE_SECONDS) * 1e9)
+        number = self.number_of(binding, delivery)
+        # The queue drops what it was given before, but for a limited time: only a guard makes it once after that.
+        publish = not resumed or binding.command.idempotent or binding.is_query
+        return QueuedAttempt(saga_id, number, started_at, expires_at, ends_at, resumed=resumed, publish=publish)
+
+    async def begun(
+        self,
+        caller: QueuedCaller,
+        request: bytes,
+        metadata: tuple[tuple[str, str], ...],
+        timeout: float,  # noqa: ASYNC109 - of one execution; it travels with the command
+        attempt: QueuedAttempt,
+    ) -> Outcome | Resting:
+        """Make or resume an attempt: its outcome, or after a moment, that it rests."""
+        answer = asyncio.ensure_future(caller.queue(request, metadata, timeout, attempt))
+        try:
+            while not answer.done():
+                pause = asyncio.ensure_future(self._clock.sleep(REST_AFTER_SECONDS))
+                try:
+                    await first_done(answer, pause)
+                finally:
+                    pause.cancel()
+                if attempt.is_queued and not answer.done():
+                    return Resting(attempt, answer)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        return answer.result()
+
+    async def rest(self, key: str, delivery: Delivery, resting: Resting) -> Outcome:
+        """Wait for the answer to an attempt that rests, as long as nobody stops the saga or parks it."""
+        attempt, answer = resting
+        try:
+            if delivery.in_queue is None:
+                at = self._clock.now()
+                self._writer.record(
+                    CommandQueued(at, key, attempt.number, attempt.started_at, attempt.expires_at, attempt.until)
+                )
+                await self._stop_control.persist(self._writer)
+            self.resting += 1
+            try:
+                if self.on_rest is not None:
+                    self.on_rest()
+                await self._stop_control.interruptible(first_done(answer))
+            finally:
+                self.resting -= 1
+            return answer.result()
+        finally:
+            answer.cancel()
