@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tests.crash.orders import Placed
-    from tests.support.nats import NatsServer
 
 DANCED: Final = "place_order_danced"
 GIFT: Final = "set_gift_aside"
@@ -43,21 +42,6 @@ _ENDED: Final = frozenset({saga_pb2.STATUS_COMPLETED, saga_pb2.STATUS_COMPENSATE
 _PAUSE_SECONDS: Final = 0.1
 _ATTEMPT_SECONDS: Final = 10.0
 _PAGE: Final = 1000
-
-
-class Broker:
-    """A NATS server, as the troubles know processes."""
-
-    def __init__(self, server: NatsServer) -> None:
-        self._server = server
-
-    def kill(self) -> None:
-        """Kill it with -9."""
-        self._server.kill()
-
-    async def restart(self) -> None:
-        """Start it again; it answers when this returns."""
-        await asyncio.to_thread(self._server.start)
 
 
 class DancedOrders:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.crash.broker import Broker
 from tests.crash.chaos import going_wrong
-from tests.crash.dancing import Broker, DancedOrders, Effects, wrong_in_the_stream
+from tests.crash.dancing import DancedOrders, Effects, wrong_in_the_stream
 from tests.crash.orders import draw
-from tests.crash.processes import free_addresses
+from tests.crash.processes import Guardian, free_addresses
 from tests.crash.shop import Shop
 
 if TYPE_CHECKING:
@@ -18,20 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from tests.support.nats import NatsServer
-
 LONGEST_PAUSE_SECONDS = 0.6
 KINDS = ("good", "member", "lost_reply", "declined", "piano", "out_of_stock")
 
 
 @pytest.fixture
-async def dancing_shop(tmp_path: Path, nats_server: NatsServer) -> AsyncIterator[Shop]:
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    """The broker of the events."""
+    with Guardian() as guardian:
+        broker = Broker(tmp_path / "broker", guardian)
+        await broker.restart()
+        yield broker
+        broker.close()
+
+
+@pytest.fixture
+async def dancing_shop(tmp_path: Path, broker: Broker) -> AsyncIterator[Shop]:
     """A shop of its own, whose services hear events."""
     folder = tmp_path / "shop"
     folder.mkdir()
-    with Shop(folder, traced=False, events=nats_server.url) as shop:
+    with Shop(folder, traced=False, events=events_at(broker)) as shop:
         await shop.open()
         yield shop
+
+
+def events_at(broker: Broker) -> str:
+    """Where events are told and heard, as a setting."""
+    return f"nats://{broker.address}/events"
 
 
 class KillingInTurn:
@@ -63,17 +77,17 @@ class KillingInTurn:
 
 @pytest.mark.timeout(300)
 async def test_each_event_has_its_effects_once_though_everybody_is_killed_in_turn(
-    dancing_shop: Shop, nats_server: NatsServer, chance: random.Random, run: str, tmp_path: Path
+    dancing_shop: Shop, broker: Broker, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
     shop = dancing_shop
-    orchestrator = shop.orchestrator(tmp_path / "state", events_sinks=f"shop={nats_server.url}/events")
+    orchestrator = shop.orchestrator(tmp_path / "state", events_sinks=f"shop={events_at(broker)}")
     await orchestrator.restart()
     (address,) = free_addresses(1)
     loyalty = shop.stand_in("loyalty", at=address, folder=shop.folder)
     loyalty.set(LOYALTY_ORCHESTRATOR=orchestrator.address, LOYALTY_ORCHESTRATOR_TOKEN=str(tmp_path / "state" / "token"))
     await loyalty.restart()
     subscribers = [shop.services[name] for name in ("email", "warehouse", "rewards")]
-    victims = [orchestrator, Broker(nats_server), loyalty, *subscribers]
+    victims = [orchestrator, broker, loyalty, *subscribers]
     try:
         async with DancedOrders(orchestrator.address) as orders:
             killing = KillingInTurn(chance, victims)
@@ -81,6 +95,6 @@ async def test_each_event_has_its_effects_once_though_everybody_is_killed_in_tur
                 while not killing.rounds:
                     await orders.order_all(draw(chance, 12, run=run, kinds=KINDS))
             assert await Effects(shop.folder).wrong(orders) == []
-            assert await wrong_in_the_stream(nats_server.url, orders) == []
+            assert await wrong_in_the_stream(events_at(broker), orders) == []
     finally:
         loyalty.end()
