@@ -728,6 +728,13 @@ RETURNING d.position;
 -- name: forget_sink
 SELECT forget_sink($1);
 
+-- name: keep_events
+INSERT INTO outbox (event_id, saga_id, definition, type, at, provisional, traceparent, payload)
+SELECT t.event_id, t.saga_id, t.definition, t.type, t.at, t.provisional, t.traceparent, t.payload
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::bytea[])
+  WITH ORDINALITY AS t (event_id, saga_id, definition, type, at, provisional, traceparent, payload, number)
+ORDER BY t.number;
+
 -- name: delete_events
 DELETE FROM event AS e
 WHERE e.position IN (

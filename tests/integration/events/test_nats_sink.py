@@ -9,6 +9,7 @@ import nats
 
 from orchestrator.connections.nats import NatsConnection
 from orchestrator.connections.nats_security import NatsSecurity
+from orchestrator.connections.nats_security import NatsServer as Place
 from orchestrator.events.addresses import read_address
 from orchestrator.events.nats.sink import NatsSink
 from orchestrator.journal.events import OutboxEvent, event_id
@@ -29,7 +30,7 @@ def kept(number: int) -> KeptEvent:
 
 def sink_at(server: NatsServer, prefix: str, timeout: float = 5.0) -> NatsSink:
     address = read_address("analytics", f"{server.url}/{prefix}")
-    return NatsSink(address, NatsConnection(server.address, NatsSecurity()), timeout)
+    return NatsSink(address, NatsConnection(Place(server.address), NatsSecurity()), timeout)
 
 
 async def test_a_subscriber_that_comes_later_reads_every_event_from_the_beginning_once(shared_nats: NatsServer) -> None:
