@@ -54,14 +54,18 @@ class Shop:
         return buf_curl(f"http://{self.addresses.orchestrator}/{method}", "-d", json.dumps(request))
 
 
-def run(*command: str, patience: float = PATIENCE, **environment: str) -> Done:
+def run(*command: str, **environment: str) -> Done:
+    return run_within(PATIENCE, *command, **environment)
+
+
+def run_within(seconds: float, *command: str, **environment: str) -> Done:
     done = subprocess.run(
         command,
         cwd=ROOT,
         env=settings_removed(os.environ) | {"ORCHESTRATOR_TOKEN": TOKEN} | environment,
         capture_output=True,
         text=True,
-        timeout=patience,
+        timeout=seconds,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

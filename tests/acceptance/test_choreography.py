@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.conftest import run
+from tests.acceptance.conftest import run_within
 
 PATIENCE = 240
 """Thirteen processes start here; two cores may be busy."""
@@ -12,7 +12,7 @@ PATIENCE = 240
 
 @pytest.mark.timeout(300)
 def test_the_orders_are_sold_both_ways_as_promised() -> None:
-    done = run("make", "demo-choreography", patience=PATIENCE)
+    done = run_within(PATIENCE, "make", "demo-choreography")
     assert done.code == 0, done.out
     assert "all as promised" in done.out
     assert "OrderPlaced" in done.out
