@@ -46,12 +46,14 @@ class Found(NamedTuple):
         differs: what is set otherwise there, as ``name: there, wanted``.
         refusal: why it cannot be made, changed or looked at; empty where it can.
         changed: it was made, or changed.
+        is_away: the broker does not answer.
     """
 
     is_there: bool
     differs: Sequence[str] = ()
     refusal: str = ""
     changed: bool = False
+    is_away: bool = False
 
 
 def wanted(channels: Mapping[str, NatsChannel], group: str, replicas: int = 1) -> list[Wanted]:
@@ -80,7 +82,9 @@ async def look(each: Wanted) -> Found:
     """What is there."""
     try:
         there = await each.broker.find(f"{_name(each, 'INFO')}")
-    except (BrokerUnavailableError, BrokerRefusedError) as error:
+    except BrokerUnavailableError as error:
+        return Found(is_there=False, refusal=str(error), is_away=True)
+    except BrokerRefusedError as error:
         return Found(is_there=False, refusal=str(error))
     if there is None:
         return Found(is_there=False)
