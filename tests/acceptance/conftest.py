@@ -54,14 +54,14 @@ class Shop:
         return buf_curl(f"http://{self.addresses.orchestrator}/{method}", "-d", json.dumps(request))
 
 
-def run(*command: str, patience: float = PATIENCE, **environment: str) -> Done:
+def run(*command: str, **environment: str) -> Done:
     done = subprocess.run(
         command,
         cwd=ROOT,
         env=settings_removed(os.environ) | {"ORCHESTRATOR_TOKEN": TOKEN} | environment,
         capture_output=True,
         text=True,
-        timeout=patience,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
