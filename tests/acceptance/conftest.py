@@ -55,17 +55,13 @@ class Shop:
 
 
 def run(*command: str, **environment: str) -> Done:
-    return run_within(PATIENCE, *command, **environment)
-
-
-def run_within(seconds: float, *command: str, **environment: str) -> Done:
     done = subprocess.run(
         command,
         cwd=ROOT,
         env=settings_removed(os.environ) | {"ORCHESTRATOR_TOKEN": TOKEN} | environment,
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
