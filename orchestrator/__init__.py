@@ -32,7 +32,7 @@ Public too are the errors, a replica in a process of one's own, and the testing 
     from orchestrator.bootstrap import OpenedReplica, opened
     from orchestrator.errors import SagaNotCompleted
     from orchestrator.settings import Settings, read_settings
-    from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
+    from orchestrator.testing.conformance import CheckFinding, Example, Examples, OverHttp, Report, check_participant
     from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 
 and the guard for a participant, which is told in ``orchestrator.participant``::

@@ -140,7 +140,7 @@ async def test_an_expired_command_that_was_delivered_before_is_not_said_to_have_
     world.deliver(2, command=EXPIRED)
     assert await world.settled() == ["commands-replies DEADLINE_EXCEEDED", "ack 2"]
     assert [reply.delivery for reply in world.replies] == [2]
-    assert [EXPIRED_IN_QUEUE.encode() in bytes(dict(reply.trailing)[DETAILS]) for reply in world.replies] == [False]
+    assert EXPIRED_IN_QUEUE not in str(dict(world.replies[0].trailing)[DETAILS])
 
 
 async def test_an_expired_command_that_the_guard_knows_is_answered_by_the_guard() -> None:
