@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -75,7 +76,7 @@ class QueuedParticipant:
                 for message in await commands.fetch(10, timeout=1):
                     command = QueuedCommand.read(message.headers, message.data)
                     _, method = self._subjects.method(message.subject)
-                    reply = self._reply(method, command)
+                    reply = replace(self._reply(method, command), delivery=message.metadata.num_delivered)
                     await stream.publish(command.reply_to, reply.body, headers=reply.headers())
                     await message.ack()
 
