@@ -20,6 +20,10 @@ waits for a time, a signal or a decision, for days if need be::
     decision = await orchestrator.approval(timeout=timedelta(hours=24))
     async with orchestrator.timeout(timedelta(minutes=5)): ...
 
+tells others what happened, once nothing can make it untrue::
+
+    await orchestrator.publish(OrderPlaced(order_id=...))
+
 and runs another saga as a part of itself with ``await child(fulfil_order, FulfilmentRequest(...))``. Above its first
 saga it may name an overlay, for contracts that are not ours to edit: ``use_overlay("overlay.yaml")``.
 
@@ -28,7 +32,7 @@ Public too are the errors, a replica in a process of one's own, and the testing 
     from orchestrator.bootstrap import OpenedReplica, opened
     from orchestrator.errors import SagaNotCompleted
     from orchestrator.settings import Settings, read_settings
-    from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
+    from orchestrator.testing.conformance import CheckFinding, Example, Examples, OverHttp, Report, check_participant
     from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 
 and the guard for a participant, which is told in ``orchestrator.participant``::
@@ -52,6 +56,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4
     from orchestrator.definition.overlays import use_overlay
+    from orchestrator.definition.publishing import publish
     from orchestrator.definition.saga import saga
     from orchestrator.definition.waiting import approval, signal, sleep, sleep_until, timeout
     from orchestrator.errors import (
@@ -73,7 +78,7 @@ else:
         return value
 
 
-_HOMES = ("errors", "definition.saga", "definition.context", "definition.overlays", "definition.waiting")
+_HOMES = ("errors", *(f"definition.{home}" for home in ("saga", "context", "overlays", "waiting", "publishing")))
 
 __all__ = [
     "CommandRejected",
@@ -86,6 +91,7 @@ __all__ = [
     "best_effort",
     "child",
     "now",
+    "publish",
     "random",
     "saga",
     "saga_id",

@@ -31,9 +31,8 @@ from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
-from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
-from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
+from orchestrator.connections.nats_security import NatsFiles, NatsSecurity, refuse_readable
 from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address
 from orchestrator.contract.rules.http import check_mapped
@@ -47,6 +46,8 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.events.opening import SinkFiles, open_sinks
+from orchestrator.events.relays import Relays
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.journal import Journal
     from orchestrator.ports.queued import Answers
     from orchestrator.settings import Settings
 
@@ -73,6 +76,7 @@ _log = logging.getLogger("orchestrator")
 
 _WAIT: Final = timedelta(minutes=5)
 _YOUNG_OBJECTS: Final = 50_000
+_DAY_SECONDS: Final = 86_400.0
 
 
 class SystemClock:
@@ -177,7 +181,8 @@ async def _assembled(
         clock, owner = SystemClock(), _owner()
         participants = Router(where, channel_kinds(settings, security, owner))
         stack.push_async_callback(participants.close)
-        refuse_readable(participants.of_kind(NatsChannel), insecure=settings.insecure)
+        by_queue = participants.of_kind(NatsChannel).values()
+        refuse_readable([each.address.server for each in by_queue], nats_security(settings), insecure=settings.insecure)
         if sources := security.sources():
             stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
@@ -199,8 +204,14 @@ async def _assembled(
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
             four_eyes=FourEyes(settings.four_eyes),
+            tells_life=bool(settings.events_sinks),
         )
         worker = replica.worker
+        relays = _relays(settings, journal, clock, owner)
+        worker.on_told = relays.wake if relays.each else None
+        relays.open()
+        # After the sagas are stopped: what they tell last is told, too.
+        stack.push_async_callback(relays.close, settings.drain_seconds)
         observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
@@ -267,7 +278,7 @@ async def serve(
     with watchdog:
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
-            engine = Facades(sagas, sagas.schedules, sagas.bulk)
+            engine = Facades(sagas, sagas.schedules, sagas.bulk, sagas.worker.adapters.journal)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
             doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
             if parent is not None:
@@ -446,6 +457,25 @@ def _answers(stack: AsyncExitStack, participants: Router, settings: Settings) ->
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:
     """How participants are reached over gRPC."""
     return ChannelSettings(settings.most_message_bytes, settings.keepalive_seconds, security=security)
+
+
+def _relays(settings: Settings, journal: Journal, clock: Clock, owner: str) -> Relays:
+    """What tells the events of the outbox to the sinks.
+
+    Raises:
+        SettingsError: a sink cannot be used as it is set.
+    """
+    files = SinkFiles(settings.events_secrets, settings.events_tls_ca)
+    sinks = open_sinks(settings.events_sinks, files, nats_security(settings), insecure=settings.insecure)
+    return Relays(
+        journal,
+        sinks,
+        clock,
+        owner=owner,
+        lease=settings.lease_seconds,
+        give_up_after=settings.events_give_up_seconds,
+        keep_for=settings.events_keep_days * _DAY_SECONDS,
+    )
 
 
 async def _pass_on(observer: ClosableObserver, republishing: Republishing) -> None:

@@ -20,11 +20,10 @@ from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.definition_service import DefinitionService
+from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
-from orchestrator.api.openapi.document import description
-from orchestrator.api.over_http.door import HttpApi
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
@@ -36,6 +35,7 @@ from orchestrator.participant.exposure import is_exposed
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
 from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
+from saga.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
@@ -60,6 +60,7 @@ OWN_SERVICES: Final = (
     "saga.v1.AccessService",
     "saga.v1.BulkActService",
     "saga.v1.DefinitionService",
+    "saga.v1.EventService",
     "saga.v1.FiguresService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",
@@ -187,6 +188,7 @@ def application_of(
     bulk = BulkActService(seen.bulk, seen.sagas)
     application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
     application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(seen.sagas, clock))
+    application.add("saga.v1.EventService", add_EventServiceServicer_to_server, EventService(seen.events))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     definitions = DefinitionService(seen.sagas)
     application.add("saga.v1.DefinitionService", add_DefinitionServiceServicer_to_server, definitions)
@@ -261,7 +263,8 @@ def _console(
 ) -> ConsoleServer | None:
     if not settings.console_listen:
         return None
-    # Imported here, so that a replica without a console imports no web server.
+    # Imported here, so that a replica without a console imports no web server, and nothing that only HTTP needs.
+    from orchestrator.api.over_http.door import HttpApi  # noqa: PLC0415
     from orchestrator.console.opening import ConsoleSettings, open_console  # noqa: PLC0415
 
     api = HttpApi(
@@ -269,7 +272,7 @@ def _console(
         authentication,
         application.clock,
         settings.most_message_bytes,
-        partial(description, tuple(application.services)),
+        partial(_description, tuple(application.services)),
     )
 
     wanted = ConsoleSettings(
@@ -282,3 +285,10 @@ def _console(
         settings.tls_ca,
     )
     return open_console(wanted, application, engine, authentication, pages, api)
+
+
+def _description(services: Iterable[str]) -> bytes:
+    """What is answered over HTTP, described; only an orchestrator that is asked for it pays for it."""
+    from orchestrator.api.openapi.document import description  # noqa: PLC0415
+
+    return description(services)

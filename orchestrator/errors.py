@@ -24,6 +24,7 @@
     │       ├── UnknownSignal       its code asks for no signal of this name
     │       ├── SignalTypeDiffers   its code asks for another type of message
     │       └── RequestIdUsed       another signal was given with this request id
+    ├── SinkNotFound            there is no such sink
     ├── ScheduleError           about one schedule; carries its name
     │   ├── ScheduleNotFound    there is no such schedule
     │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
@@ -241,11 +242,25 @@ class ScheduleError(OrchestratorError):
         super().__init__(message)
 
 
-class ScheduleNotFound(ScheduleError):
-    """There is no such schedule."""
+class SinkNotFound(OrchestratorError):
+    """There is no such sink: no relay has ever told it."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, f"there is no schedule {name!r}")
+        super().__init__(f"there is no sink {name!r}; those that there are: orchestrator events sinks")
+        self.name = name
+
+
+class ScheduleNotFound(ScheduleError):
+    """There is no such schedule.
+
+    Args:
+        name: that was asked for.
+        deleted: by whom and when the last one of this name was deleted, in words; empty where nobody has.
+    """
+
+    def __init__(self, name: str, deleted: str = "") -> None:
+        told = f"; {deleted}" if deleted else ""
+        super().__init__(name, f"there is no schedule {name!r}{told}")
 
 
 class ScheduleExists(ScheduleError):

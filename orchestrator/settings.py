@@ -107,6 +107,13 @@ class Settings(BaseSettings):
             not that of the host in their address.
         participant_tokens: ``full.service.Name=file``, separated by commas: what is sent to a participant as
             ``authorization: Bearer <token>``.
+        events_sinks: ``name=url``, separated by commas: whom events are told, as
+            :mod:`orchestrator.events.addresses` reads it. With a sink, the life of every saga is told, too.
+        events_secrets: ``name=file``, separated by commas: the secrets with which what is sent to a webhook is signed.
+        events_tls_ca: the file of the authorities whose certificates webhooks must have; without, those that the
+            machine trusts.
+        events_give_up_seconds: from its first failure on, after which an event becomes a dead letter.
+        events_keep_days: for how long events are kept after they happened, so that they can be told again.
         insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
             known but the local operator; logged at each start.
         four_eyes: what two people must ask for: ``resolve``, ``skip``, ``approve`` or ``approve:<name>``, separated by
@@ -171,6 +178,11 @@ class Settings(BaseSettings):
     participant_tls_key: Path | None = None
     participant_tls_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     participant_tokens: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    events_sinks: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    events_secrets: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    events_tls_ca: Path | None = None
+    events_give_up_seconds: float = Field(default=86_400.0, ge=0)
+    events_keep_days: float = Field(default=7.0, gt=0)
     insecure: bool = False
     four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -240,6 +252,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "participants",
+        "events_sinks",
+        "events_secrets",
         "participant_tls_names",
         "participant_tokens",
         "jwt_role_names",
@@ -339,6 +353,11 @@ _TAKES: Final = {
     "participant_tls_key": "a file",
     "participant_tls_names": "full.service.Name=name, separated by commas",
     "participant_tokens": "full.service.Name=file, separated by commas",
+    "events_sinks": "name=url, separated by commas, such as analytics=nats://127.0.0.1:4222/events",
+    "events_secrets": "name=file, separated by commas",
+    "events_tls_ca": "a file",
+    "events_give_up_seconds": "a number of seconds, 0 or more",
+    "events_keep_days": "a number of days, more than 0",
     "insecure": "true or false",
     "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",

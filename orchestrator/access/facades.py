@@ -1,4 +1,4 @@
-"""The facades of an engine: its sagas, its schedules and its bulk acts; and what of them a caller sees."""
+"""The facades of an engine: its sagas, its schedules, its bulk acts and its events; and what of them a caller sees."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 
 if TYPE_CHECKING:
     from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
+    from orchestrator.ports.outbox import SinkActs
 
 
 class Facades(NamedTuple):
@@ -20,9 +22,11 @@ class Facades(NamedTuple):
     sagas: Sagas
     schedules: Schedules
     bulk: BulkActs
+    events: SinkActs
 
 
 def narrowed(engine: Facades) -> Facades:
     """The same, as the present caller may see it."""
     sagas = NarrowedSagas(engine.sagas)
-    return Facades(sagas, NarrowedSchedules(engine.schedules, sagas), NarrowedBulkActs(engine.bulk))
+    schedules, bulk = NarrowedSchedules(engine.schedules, sagas), NarrowedBulkActs(engine.bulk)
+    return Facades(sagas, schedules, bulk, NarrowedEvents(engine.events))

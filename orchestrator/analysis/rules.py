@@ -18,6 +18,7 @@ rule                            what it asks for
 ``pivot-runs-alone``            no effectful command runs side by side with the pivot
 ``limit-cuts-off-compensable``  within ``timeout(...)`` are only commands that may be cut off: queries and compensables
 ``signal-is-readable``          a signal's name is written out, and its message is one generated class for each name
+``event-is-public``             an event that is published has no field that must not be shown
 ``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
 ==============================  =====================================================================================
 
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.determinism.check import check_determinism
 from orchestrator.analysis.pivot_paths import Reached, Side, reach
 from orchestrator.analysis.plan.call_faults import AWAITED, CALL
+from orchestrator.analysis.plan.publications import PUBLIC
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.scope_names import SCOPE
 from orchestrator.analysis.plan.waits import SIGNAL
@@ -85,7 +87,7 @@ UNREADABLE = "plan-is-readable"
 MESSAGES_JUDGED = "messages-are-judged"
 COMPENSATION_CALLED = "compensation-is-not-called"
 
-OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, SIGNAL, MESSAGES_JUDGED)
+OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, SIGNAL, PUBLIC, MESSAGES_JUDGED)
 """The rules that are not about one command at its place in the plan."""
 
 _NOT_FOR_SAGAS = (

@@ -48,6 +48,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.ScheduleNotFound: Refusal(StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND"),
     errors.ScheduleExists: Refusal(StatusCode.ALREADY_EXISTS),
     errors.ScheduleRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.SinkNotFound: Refusal(StatusCode.NOT_FOUND, "SINK_NOT_FOUND"),
     errors.BulkActNotFound: Refusal(StatusCode.NOT_FOUND, "BULK_ACT_NOT_FOUND"),
     errors.BulkActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),

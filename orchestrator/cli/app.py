@@ -19,6 +19,7 @@ from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
 from orchestrator.cli.commands.desk import desk
 from orchestrator.cli.commands.doctor import doctor
+from orchestrator.cli.commands.events import event_commands
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
 from orchestrator.cli.commands.follow import feed, watch
@@ -123,6 +124,7 @@ app.command(rich_help_panel=LOOK)(connecting(feed))
 app.command(rich_help_panel=LOOK)(connecting(top))
 app.command(rich_help_panel=LOOK)(connecting(desk))
 app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
+app.add_typer(event_commands, name="events", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))

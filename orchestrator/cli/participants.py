@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.sending import sent_by
-from orchestrator.bootstrap import addresses, channel_kinds, security_of
+from orchestrator.bootstrap import addresses, channel_kinds, nats_security, security_of
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.nats.channel import NatsChannel
 from orchestrator.channels.nats.examining import examine_brokers
-from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
 from orchestrator.connections.examining import judged
 from orchestrator.connections.handshake import GRPC_GREETING, HTTP_GREETING, meet
+from orchestrator.connections.nats_security import refuse_readable
 from orchestrator.contract.addresses import GRPC, HTTPS, NATS, TLS, connected_to, split_scheme
 from orchestrator.ports.findings import error, fine, warning
 
@@ -82,7 +82,8 @@ async def channels_over_nats(
     router = Router(over, kinds)
     try:
         channels = router.of_kind(NatsChannel)
-        refuse_readable(channels, insecure=settings.insecure)
+        servers = [each.address.server for each in channels.values()]
+        refuse_readable(servers, nats_security(settings), insecure=settings.insecure)
         yield channels
     finally:
         await router.close()

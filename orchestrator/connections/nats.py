@@ -37,6 +37,7 @@ _CONNECT_SECONDS: Final = 2
 _PAUSE_SECONDS: Final = 0.25
 _REFUSED_PAUSE_SECONDS: Final = 2.0
 _PING_SECONDS: Final = 5
+_CLOSE_SECONDS: Final = 2.0
 _TOLD_AGAIN_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 1024 * 1024
 
@@ -155,16 +156,24 @@ class NatsConnection:
             BrokerUnavailableError: there is no connection now.
         """
         client = await self.client(_CONNECT_SECONDS)
+        errors = nats_client().errors
+        try:
+            subscription = await _subscribed(client, subject, receive)
+        except (errors.Error, OSError) as error:
+            raise BrokerUnavailableError(f"NATS at {self.server.place}: {error}") from error
         key = object()
         self._listeners[key] = subject, receive
-        subscription = await _subscribed(client, subject, receive)
-        await client.flush(_CONNECT_SECONDS)
 
         async def end() -> None:
             self._listeners.pop(key, None)
-            with contextlib.suppress(nats_client().errors.Error, OSError):
+            with contextlib.suppress(errors.Error, OSError):
                 await subscription.unsubscribe()
 
+        try:
+            await client.flush(_CONNECT_SECONDS)
+        except (errors.Error, OSError, TimeoutError) as error:
+            await end()
+            raise BrokerUnavailableError(f"NATS at {self.server.place}: {error}") from error
         return end
 
     async def close(self) -> None:
@@ -172,8 +181,9 @@ class NatsConnection:
         if self._keeper is not None:
             self._keeper.cancel()
         if self._client is not None:
+            # Where the server is away, the library would wait for it here.
             with contextlib.suppress(nats_client().errors.Error, OSError, TimeoutError):
-                await self._client.close()
+                await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
 
     async def _keep(self) -> None:
         """Connect; and anew, with another client, where one has given up."""

@@ -12,16 +12,21 @@ The file of the login holds one line, ``user:password`` or a token; or it is a `
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from types import ModuleType
 
     from nats.aio.client import Client
+
+_log = logging.getLogger(__name__)
 
 PREFIX: Final = "ORCHESTRATOR_NATS_"
 
@@ -72,6 +77,11 @@ class NatsSecurity:
             raise SettingsError(f"{PREFIX}…: {error}") from None
 
     @property
+    def names_authorities(self) -> bool:
+        """It is said whom we trust: what has no scheme of its own for TLS uses it then."""
+        return self._files.ca is not None
+
+    @property
     def is_known(self) -> bool:
         """The server can tell who we are."""
         return self._files.certificate is not None or self._files.login is not None
@@ -111,6 +121,30 @@ class NatsServer(NamedTuple):
             return _encrypted_client()()
         client: Client = nats_client().aio.client.Client()
         return client
+
+
+def refuse_readable(servers: Iterable[NatsServer], security: NatsSecurity, *, insecure: bool) -> None:
+    """Refuse to send over a network that could read it, or to a server that does not ask who we are.
+
+    Args:
+        servers: to whom something is sent.
+        security: of the connections to them.
+        insecure: it may be sent all the same; that is logged.
+
+    Raises:
+        SettingsError: a server would be reached over a network without TLS, or without a login.
+    """
+    for server in sorted(set(servers)):
+        missing = [] if server.encrypted else ["TLS (tls:// in its address)"]
+        missing += [] if security.is_known else [f"a login ({PREFIX}LOGIN, or {PREFIX}CERTIFICATE)"]
+        if is_loopback(server.place) or not missing:
+            continue
+        if not insecure:
+            raise SettingsError(
+                f"NATS at {server.place} would be reached over a network without {' and '.join(missing)}; set what is "
+                "missing, or say --insecure (ORCHESTRATOR_INSECURE=true) where the network itself is safe"
+            )
+        _log.warning("INSECURE: NATS at %s is reached without %s", server.place, " and ".join(missing))
 
 
 def _context(files: NatsFiles) -> ssl.SSLContext:

@@ -65,6 +65,9 @@ class RunningSaga(Protocol):
     def issue_signal(self, name: str, message: type[R], timeout: timedelta | None) -> Awaitable[R]:
         """Fix the key of a wait for a signal; awaiting what comes back waits for it, and answers with its message."""
 
+    def issue_event(self, event: Message, *, at_once: bool) -> Awaitable[None]:
+        """Fix the key of an event; awaiting what comes back journals it."""
+
     def issue_timeout(self, span: timedelta) -> AbstractAsyncContextManager[None]:
         """A block that may take so long; its key is fixed when it is entered."""
 

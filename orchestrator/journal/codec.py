@@ -8,12 +8,14 @@ this module to what it once wrote.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
+from orchestrator.journal.events import HeldEvent
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -292,6 +294,30 @@ def _read_queued(row: Row) -> e.SagaQueued:
     return e.SagaQueued(row.at, Priority[detail["priority"]], detail["turn_at"])
 
 
+def _published(entry: e.EventPublished) -> Row:
+    at_once = {"at_once": True} if entry.at_once else {}
+    detail = json.dumps({"type": entry.type, **at_once})
+    return Row(35, entry.at, entry.key, payload=entry.payload, detail=detail)
+
+
+def _read_published(row: Row) -> e.EventPublished:
+    assert row.key is not None
+    detail = _detail(row)
+    return e.EventPublished(row.at, row.key, detail["type"], _payload(row), detail.get("at_once", False))
+
+
+def _handed_on(entry: e.EventsHandedOn) -> Row:
+    events = [{**each._asdict(), "payload": b64encode(each.payload).decode()} for each in entry.events]
+    return Row(36, entry.at, entry.key, detail=json.dumps({"events": events}))
+
+
+def _read_handed_on(row: Row) -> e.EventsHandedOn:
+    assert row.key is not None
+    events = _detail(row)["events"]
+    held = tuple(HeldEvent(**{**each, "payload": b64decode(each["payload"])}) for each in events)
+    return e.EventsHandedOn(row.at, row.key, held)
+
+
 def _payload(row: Row) -> bytes:
     return bytes(row.payload or b"")
 
@@ -381,6 +407,10 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(31, each.at, detail=json.dumps({"owner": each.owner}))
         case e.ActProposed():
             return _proposed
+        case e.EventPublished():
+            return _published
+        case e.EventsHandedOn():
+            return _handed_on
         case _:
             assert_never(entry)
 
@@ -417,6 +447,8 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     30: _read_queued,
     31: lambda row: e.SagaAdmitted(row.at, _detail(row)["owner"]),
     32: _read_command_queued,
+    35: _read_published,
+    36: _read_handed_on,
     40: _read_proposed,
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from orchestrator.contract.status_code import StatusCode
+    from orchestrator.journal.events import HeldEvent
 
 
 class Failure(NamedTuple):
@@ -26,9 +27,15 @@ class Failure(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The participant did it, and answered with these bytes."""
+    """The participant did it, and answered with these bytes.
+
+    Attributes:
+        reply: those bytes.
+        events: where it is a child saga: what that has published, and holds because it may be rolled back yet.
+    """
 
     reply: bytes
+    events: tuple[HeldEvent, ...] = ()
 
 
 class Rejected(NamedTuple):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.cause import Cause
+from orchestrator.journal.events import SagaEvents
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ class SagaState:
         proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
         started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
+        events: what it has published.
         wake_at: when a parked saga is due, nanoseconds since the epoch, UTC, by the clock of the store; 0 for never.
     """
 
@@ -254,6 +256,7 @@ class SagaState:
         "deadline_at",
         "definition",
         "ended_at",
+        "events",
         "forward_until",
         "input",
         "overdue",
@@ -310,6 +313,7 @@ class SagaState:
         self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
         self.queued: Queued | None = None
+        self.events = SagaEvents()
 
     @property
     def turn_at(self) -> int | None:
@@ -380,6 +384,11 @@ class SagaState:
         self.status = status
         self.wake_at = 0
         self.queued = None
+
+    def accept_pivot(self) -> None:
+        """The saga can only go forward: what it held is told."""
+        self.pivoted = True
+        self.events.tell_held()
 
     def intend_compensation(self, key: str, method: str, at: int, request: bytes | None) -> None:
         """Give the compensation of the command with this key the next place."""

@@ -27,8 +27,8 @@ AttemptEnded: TypeAlias = (
 )
 """An entry that ends an attempt."""
 
+_LEFT: Final = "the saga turned back before an answer came"
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
-_UNANSWERED: Final = "the saga turned back before an answer came"
 
 
 class Sending:
@@ -40,7 +40,7 @@ class Sending:
         seen: the number of the latest attempt that has a span; 0 before the first.
         since: the latest instant before which none of its current attempts began.
         settled: no attempt follows.
-        in_queue: a queue holds the current attempt, and it outlives its process.
+        in_queue: the current attempt, where a queue holds it and it outlives its process.
         compensates: the command that it compensates, if it is a compensation.
     """
 
@@ -76,7 +76,7 @@ class Sending:
         self.counted = 0
         self.seen = 0
         self.settled = False
-        self.in_queue = False
+        self.in_queue: e.CommandQueued | None = None
 
 
 class AttemptSpans:
@@ -101,7 +101,7 @@ class AttemptSpans:
             span += attribute(names.RPC_STATUS, failure.code.value)
         sending.counted = entry.attempt
         sending.since = entry.at
-        sending.in_queue = False
+        sending.in_queue = None
         return span
 
     def interrupted(self, sending: Sending, at: int) -> bytes:
@@ -109,12 +109,11 @@ class AttemptSpans:
         span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
         return span + attribute(names.SAGA_INTERRUPTED, value=True) + error(names.INTERRUPTED, _INTERRUPTED)
 
-    def unanswered(self, sending: Sending, at: int) -> bytes:
-        """The span of an attempt that a queue held when the saga turned back: it may be made all the same."""
-        sending.counted += 1
-        sending.in_queue = False
-        span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
-        return span + attribute(names.SAGA_INTERRUPTED, value=True) + error(names.INTERRUPTED, _UNANSWERED)
+    def left(self, sending: Sending, queued: e.CommandQueued, at: int) -> bytes:
+        """The span of an attempt that a queue holds, and for which the saga waits no more."""
+        sending.in_queue = None
+        span = self._attempt(sending, queued.attempt, queued.started_at, at, StepOutcome.UNKNOWN)
+        return span + error(names.LEFT_IN_QUEUE, _LEFT)
 
     def _attempt(self, sending: Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> bytes:
         spans = self._spans

@@ -128,6 +128,8 @@ class CountingObserver:
                 | e.SignalReceived()
             ):
                 return None
+            case e.EventPublished() | e.EventsHandedOn():
+                return None
             case e.SagaParked() | e.SagaQueued() | e.SagaResumed() | e.RetryRequested() | e.ActProposed():
                 return None
             case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.DeadlinePassed():

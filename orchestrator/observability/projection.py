@@ -139,6 +139,10 @@ class SagaTrace:
                 return cls._acted
             case e.ActProposed():
                 return cls._act_proposed
+            case e.EventPublished():
+                return cls._event_published
+            case e.EventsHandedOn():
+                return cls._events_handed_on
             case e.DeadlinePassed():
                 return cls._deadline_passed
             case e.ValueRecorded():
@@ -170,8 +174,7 @@ class SagaTrace:
         return ()
 
     def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
-        sending = self._sendings[entry.key]
-        sending.in_queue, sending.since = True, entry.started_at
+        self._sendings[entry.key].in_queue = entry
         about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
         self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
         return ()
@@ -195,9 +198,8 @@ class SagaTrace:
     def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
         self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
-        # Their participants may have seen these attempts, or see them yet.
-        held = [sending for sending in self._sendings.values() if sending.in_queue and not sending.settled]
-        return tuple(self._attempts.unanswered(sending, entry.at) for sending in held)
+        held = ((each, each.in_queue) for each in self._sendings.values() if not each.settled)
+        return [self._attempts.left(each, queued, entry.at) for each, queued in held if queued is not None]
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
         key = compensation_key(entry.key)
@@ -293,6 +295,14 @@ class SagaTrace:
         return ()
 
     def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:
+        return ()
+
+    def _event_published(self, entry: e.EventPublished) -> Sequence[bytes]:
+        about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.EVENT_TYPE: entry.type}
+        self._events.append(event(names.PUBLISHED_EVENT, entry.at, about))
+        return ()
+
+    def _events_handed_on(self, _entry: e.EventsHandedOn) -> Sequence[bytes]:
         return ()
 
     def _wait_began(self, entry: e.WaitBegan) -> Sequence[bytes]:

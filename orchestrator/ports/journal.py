@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from orchestrator.ports.bulk_acts import KeptBulkActs
 from orchestrator.ports.figures import FigureKeeping, FigureReader
 from orchestrator.ports.noted_waits import NotedWaits
+from orchestrator.ports.outbox import Outbox, SinkReader
 from orchestrator.ports.queues import Queues
 from orchestrator.ports.quotas import Quotas
 from orchestrator.ports.requested_acts import RequestedActs
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.cause import Cause
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, DueClaims, LivingReplica, Served, SilentReplica
@@ -57,6 +59,7 @@ class Append(NamedTuple):
             nanoseconds since the epoch, UTC. ``None`` where it is not queued. It counts until the next append.
         cause: why the saga goes back or waits for an operator, where these entries tell it anew. It counts until the
             next one is told, in the statuses :data:`~orchestrator.journal.state.CAUSED` alone.
+        outbox: the events that these entries tell, in order; they stand in the outbox if and only if the entries stand.
     """
 
     saga_id: str
@@ -70,6 +73,7 @@ class Append(NamedTuple):
     wake_at: int | None = None
     turn_at: int | None = None
     cause: Cause | None = None
+    outbox: Sequence[OutboxEvent] = ()
 
 
 class Moving(NamedTuple):
@@ -90,7 +94,7 @@ class Moving(NamedTuple):
     looked_at: int
 
 
-class JournalReader(EndedReader, FigureReader, Protocol):
+class JournalReader(EndedReader, FigureReader, SinkReader, Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
@@ -141,6 +145,7 @@ class Journal(
     Wakes,
     NotedWaits,
     FigureKeeping,
+    Outbox,
     Protocol,
 ):
     """The append-only truth about all sagas, shared by all replicas.

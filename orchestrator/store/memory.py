@@ -28,6 +28,7 @@ from orchestrator.store.append_refusals import (
 from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
 from orchestrator.store.figures_in_memory import FiguresInMemory
 from orchestrator.store.gathered_wakes import GatheredWakes
+from orchestrator.store.outbox_in_memory import OutboxInMemory, OutboxState
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesState
@@ -73,9 +74,10 @@ class MemoryState:
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
     figures: Tally = field(default_factory=dict)
+    outbox: OutboxState = field(default_factory=OutboxState)
 
 
-class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, FiguresInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, FiguresInMemory, OutboxInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -101,6 +103,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, Figur
         SchedulesInMemory.__init__(self, now, state.schedules)
         FiguresInMemory.__init__(self, state.figures, lambda: (kept.record for kept in self._sagas.values()))
         BulkActsInMemory.__init__(self, now, state.bulk)
+        OutboxInMemory.__init__(self, now, state.outbox)
 
     def handle(self) -> MemoryJournal:
         """One more handle on the same store."""
@@ -421,6 +424,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, Figur
             cause=kept.cause if append.status in CAUSED else None,
         )
         self.note_moved(before, kept.record)
+        self.tell(append.outbox)
         if append.status not in CLAIMABLE:
             kept.owner = None
 

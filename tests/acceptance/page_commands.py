@@ -95,8 +95,8 @@ class ShopWorld(World):
     def translated(self, command: str) -> str:
         """See the base."""
         command = super().translated(command)
-        usual = Addresses.by_contract().all
-        for name, address in self.shop.addresses.all.items():
+        usual = Addresses.by_contract().listening
+        for name, address in self.shop.addresses.listening.items():
             command = command.replace(usual[name], address)
         return command
 

@@ -11,8 +11,11 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 import grpc.aio
-from nats.aio.client import Client
 
+from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
+from orchestrator.channels.nats.provisioning import make, wanted
+from orchestrator.connections.nats_security import NatsSecurity
+from orchestrator.contract.addresses import NATS
 from orchestrator.participant.queued.subjects import Subjects
 from tests.bench.contenders import Bare, Sagas
 from tests.bench.processes import started
@@ -23,7 +26,6 @@ from tests.bench.session import say
 from tests.bench.spread import Spread
 from tests.crash.processes import free_addresses
 from tests.support.nats import running
-from tests.support.ways import make_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,7 @@ async def channels(session: Session) -> None:
     async with contextlib.AsyncExitStack() as stack:
         broker = stack.enter_context(running())
         queue = f"{broker.url}/{_SUBJECTS.prefix}"
-        await _make_streams(broker.url)
+        await _make_streams(broker.address)
         (http,) = free_addresses(1)
         child = started("participant", "tests.bench.checkout.reachable", http, queue, path=session.stubs)
         participant = stack.enter_context(child)
@@ -56,11 +58,15 @@ async def channels(session: Session) -> None:
             await _measure(session, contenders, in_flight)
 
 
-async def _make_streams(url: str) -> None:
-    client = Client()
-    await client.connect(url)
-    await make_streams(client, _SUBJECTS, SERVICE)
-    await client.close()
+async def _make_streams(address: str) -> None:
+    """What `orchestrator channels create` makes."""
+    security = NatsSecurity()
+    settings = NatsSettings(security, replica="bench")
+    channel = NatsChannel(NATS, f"{address}/{_SUBJECTS.prefix}", settings, NatsConnections(security))
+    for each in wanted({SERVICE: channel}, settings.group):
+        found = await make(each)
+        assert found.changed, found.refusal
+    await channel.close()
 
 
 async def _measure(session: Session, contenders: Sequence[Contender], in_flight: int) -> None:

@@ -93,7 +93,9 @@ async def _served(replica: OpenedReplica, folder: Path) -> AsyncIterator[Served]
     clock, token = SystemClock(), new_token()
     subjects = folder / "subjects.yaml"
     subjects.write_text(f"ada: {{sha256: {fingerprint(token)}, roles: [admin]}}\n")
-    engine = narrowed(Facades(replica.sagas, replica.sagas.schedules, replica.sagas.bulk))
+    engine = narrowed(
+        Facades(replica.sagas, replica.sagas.schedules, replica.sagas.bulk, replica.sagas.worker.adapters.journal)
+    )
     starts = Starts(engine.sagas, Admission(StartLimits(128, 1000), lambda: 0.0))
     application = Application(engine.sagas, starts, clock, _nobody)
     authentication = open_authentication(AccessSettings(folder, subjects), clock.now)

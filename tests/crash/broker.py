@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import AsyncExitStack
+import sys
 from typing import TYPE_CHECKING, Final
 
-from nats.aio.client import Client
-
 from orchestrator.participant.queued.subjects import Subjects
+from tests.crash.processes import clean_environment
 from tests.support.nats import NatsServer
-from tests.support.ways import make_streams
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from google.protobuf.descriptor import ServiceDescriptor
 
     from tests.crash.processes import Guardian
 
@@ -47,15 +44,21 @@ class Broker:
         """Where commands are published, as a setting; over another address that leads here, where one is given."""
         return f"nats://{address or self.address}/{SUBJECTS.prefix}"
 
-    async def open(self, services: Iterable[ServiceDescriptor]) -> None:
-        """Start it, and make the streams, with a consumer for each of these."""
+    async def open(self, services: Iterable[str]) -> None:
+        """Start it, and let the command line make what is needed for these, by their full names."""
         await self.restart()
-        async with AsyncExitStack() as stack:
-            client = Client()
-            await client.connect(self._server.url)
-            stack.push_async_callback(client.close)
-            for service in services:
-                await make_streams(client, SUBJECTS, service.full_name)
+        participants = [f"--participant={name}={self.url()}" for name in services]
+        command = (sys.executable, "-m", "orchestrator", "channels", "create", "--sagas", "orchestrator.shop")
+        made = await asyncio.create_subprocess_exec(
+            *command,
+            *participants,
+            cwd=ROOT,
+            env=clean_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await made.communicate()
+        assert made.returncode == 0, said.decode()
 
     async def restart(self) -> None:
         """Start it, and wait until it answers."""

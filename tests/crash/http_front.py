@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _STATUSES: Final = (401, 403, 404, 405, 501, 502, 503)
 _BREAKS: Final = 0
 _LOGIN_PAGE: Final = 200
+_PAGE: Final = b"<html>Who are you?</html>"
 _SAGA: Final = b"saga-id"
 _CHUNK: Final = 65_536
 _HOPS: Final = frozenset({b"transfer-encoding", b"connection", b"content-length"})
@@ -75,14 +76,14 @@ class HttpFront:
         if not isinstance(request, h11.Request):
             return
         act = self._drawn() if _SAGA in dict(request.headers) else None
+        response, content = _told(act)
         if act in {None, _BREAKS, _LOGIN_PAGE}:
-            response, content = await self._passed_on(request, body)
+            passed = await self._passed_on(request, body)
+            response, content = passed if act is None else (response, content)
         if act is not None:
             self.interfered[act] += 1
             if act == _BREAKS:
                 return
-            told = b"<html>Who are you?</html>"
-            response, content = h11.Response(status_code=act, headers=[(b"content-type", b"text/html")]), told
         headers = [*(each for each in response.headers if each[0] not in _HOPS), (b"connection", b"close")]
         headers.append((b"content-length", str(len(content)).encode()))
         for event in (
@@ -110,6 +111,11 @@ class HttpFront:
             return response, content
         finally:
             writer.transport.abort()
+
+
+def _told(act: int | None) -> tuple[h11.Response, bytes]:
+    """What a front says itself."""
+    return h11.Response(status_code=act or _LOGIN_PAGE, headers=[(b"content-type", b"text/html")]), _PAGE
 
 
 async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Event | None, bytes]:

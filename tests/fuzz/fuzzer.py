@@ -86,7 +86,7 @@ def fuzz(
     for number in itertools.count(1):
         method, caller = chance.choice(methods), chance.choice(callers)
         path = f"/{method.containing_service.full_name}/{method.name}"
-        request = _request(method, chance)
+        request = drawn_request(method, chance)
         lasts = method.server_streaming and (caller.authorization or path.startswith(_OPEN))
         seconds = _SECONDS if lasts else _PATIENCE
         status, details = _asked(channel, method, path, request, _metadata(caller, chance), seconds)
@@ -135,7 +135,8 @@ def _metadata(caller: Caller, chance: random.Random) -> list[tuple[str, str]]:
     return said
 
 
-def _request(method: MethodDescriptor, chance: random.Random) -> bytes:
+def drawn_request(method: MethodDescriptor, chance: random.Random) -> bytes:
+    """Bytes that are no message, a message that its constraints allow, or one with any values in any fields."""
     kind = message_factory.GetMessageClass(method.input_type)
     how = chance.random()
     if how < 0.2:

@@ -26,6 +26,7 @@ from orchestrator.engine.sagas import StartSaga
 from orchestrator.journal.entries import CommandRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status
 from orchestrator.ports.adapters import Adapters
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.clock import Clock
@@ -127,6 +129,8 @@ class EngineProcess:
         limits: Limits,
         four_eyes: FourEyes = ONE_PERSON,
         queue: VirtualQueue | None = None,
+        *,
+        tells_life: bool = False,
     ) -> None:
         self.process = Process(name)
         beneath = journal.handle() if journal.shared else journal
@@ -136,7 +140,14 @@ class EngineProcess:
         connection = by_queue or NetworkConnection(participants, self.process)
         adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5, by_queue)
         self.sagas = assemble(
-            definitions, adapters, owner=name, lease=60.0, limits=limits, plan_of=plan_of, four_eyes=four_eyes
+            definitions,
+            adapters,
+            owner=name,
+            lease=60.0,
+            limits=limits,
+            plan_of=plan_of,
+            four_eyes=four_eyes,
+            tells_life=tells_life,
         )
         self.worker, self.acts = self.sagas.worker, self.sagas.acts
 
@@ -172,6 +183,7 @@ class EngineWorld:
         limits: what the next processes may do at once.
         four_eyes: what two people must ask the next processes for.
         queue: by which the next processes reach the participants; ``None`` for calls.
+        tells_life: the next processes tell the life of their sagas.
     """
 
     def __init__(self, *definitions: Definition, shared: bool = False) -> None:
@@ -186,6 +198,7 @@ class EngineWorld:
         self.limits = Limits()
         self.four_eyes = ONE_PERSON
         self.queue: VirtualQueue | None = None
+        self.tells_life = False
         self._owners = itertools.count(1)
         if shared:
             self.clock.hold_from = 0.0
@@ -216,6 +229,7 @@ class EngineWorld:
             self.limits,
             self.four_eyes,
             self.queue,
+            tells_life=self.tells_life,
         )
         self.processes.append(process)
         return process
@@ -249,6 +263,10 @@ class EngineWorld:
         """What is durable."""
         kept = self.journal._sagas.get(saga_id)
         return list(kept.entries) if kept else []
+
+    def told(self) -> list[OutboxEvent]:
+        """What stands in the outbox, in its order."""
+        return list(self.journal._outbox.events.values())
 
     def state(self, saga_id: str = SAGA) -> SagaState:
         """The state to which the durable entries lead."""
@@ -289,6 +307,10 @@ class EngineWorld:
         for saga_id, seen in self.observer.entries.items():
             durable = Counter(self.entries(saga_id))
             assert not Counter(seen) - durable, "the observer was told of what is not durable, or twice"
+        if not self.journal._tombstones:  # else the journal that told them may be gone
+            telling = [outbox_of(each, self.entries(each), 0, tells_life=False) for each in self.journal._sagas]
+            told = Counter(event for event in self.told() if not event.type.startswith("saga.v1."))
+            assert told == Counter(event for events in telling for event in events), "the outbox is not what is durable"
 
 
 def order_of(definition: Definition, message: Any = ORDER, saga_id: str = SAGA) -> StartSaga:  # noqa: ANN401

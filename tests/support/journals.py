@@ -9,6 +9,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.cause import Cause
+from orchestrator.journal.events import HeldEvent, OutboxEvent
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -18,6 +19,7 @@ from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Sequence
 
     from orchestrator.ports.journal import Journal
 
@@ -64,6 +66,10 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.SagaQueued(AT + 33, Priority.HIGH, AT - 300),
     e.SagaAdmitted(AT + 34, "host-1-abc"),
     e.ActProposed(AT + 35, "Shop.Pay#1", "SKIP_COMPENSATION Shop.Pay#1", REASON),
+    e.EventPublished(AT + 36, "event:shop.v1.Sold#1", "shop.v1.Sold", b"\x0a\x00sold", at_once=True),
+    e.EventsHandedOn(
+        AT + 37, "Saga.fulfil#1", (HeldEvent("saga-1/Saga.fulfil#1", "fulfil", "event:a.B#1", AT, "a.B", b"\xff\x00"),)
+    ),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 
@@ -92,11 +98,12 @@ class Writing:
         started_at: int = AT,
         attributes: tuple[tuple[str, str], ...] = (),
         turn_at: int | None = None,
+        outbox: Sequence[OutboxEvent] = (),
     ) -> Future[None]:
         """Write the first entries, which claim the saga; or queue it, where it is to have a turn."""
         new = NewSaga(definition, 1, digest, started_at, attributes)
         status = Status.RUNNING if turn_at is None else Status.WAITING
-        return self.write(*(entries or EVERY_ENTRY[:1]), status=status, new=new, turn_at=turn_at)
+        return self.write(*(entries or EVERY_ENTRY[:1]), status=status, new=new, turn_at=turn_at, outbox=outbox)
 
     def write(
         self,
@@ -107,9 +114,10 @@ class Writing:
         wake_at: int | None = None,
         turn_at: int | None = None,
         cause: Cause | None = None,
+        outbox: Sequence[OutboxEvent] = (),
     ) -> Future[None]:
         """Write entries after those before."""
-        standing = (status, ended_at, new, wake_at, turn_at, cause)
+        standing = (status, ended_at, new, wake_at, turn_at, cause, outbox)
         append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, *standing)
         self.sequence += len(entries)
         return self.journal.append(append)
@@ -126,6 +134,12 @@ class Writing:
         """Write that an operator must decide."""
         cause = Cause.of(REASON, "", AT + 98)
         return self.write(e.SagaSuspended(AT + 98, REASON), status=Status.SUSPENDED, cause=cause)
+
+
+def told(number: int, saga_id: str = "saga-1", at: int = AT) -> OutboxEvent:
+    """An event that tells itself from others."""
+    payload = b"\xff\x00" + str(number).encode()
+    return OutboxEvent(f"{number:032x}", saga_id, "place_order", "shop.v1.Sold", at, number % 2 == 0, "00-a", payload)
 
 
 def recovered(number: int) -> e.SagaRecovered:

@@ -5,6 +5,7 @@ It can be killed and started again on the same port and the same files, as a bro
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -50,6 +51,12 @@ class NatsServer:
         self._configuration.write_text(
             f'listen: "{self.address}"\njetstream {{ store_dir: "{self.store}", sync_interval: {sync} }}\n{settings}\n'
         )
+
+    @property
+    def monitor_port(self) -> int:
+        """Of its monitoring page, where its settings have the system choose one."""
+        said = (self._folder / "log").read_text()
+        return int(re.findall(r"http monitor on [^:]+:(\d+)", said)[-1])
 
     @property
     def pid(self) -> int:

@@ -11,6 +11,7 @@ from orchestrator.analysis.determinism.nondeterminism import VALUES, forbidden
 from orchestrator.analysis.determinism.set_order import SetOrder, is_set_annotation
 from orchestrator.analysis.determinism.symbols import Scope, is_beside
 from orchestrator.definition import context, waiting
+from orchestrator.definition.publishing import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ _LANGUAGE: Final = (
     waiting.signal,
     waiting.approval,
     waiting.timeout,
+    publish,
 )
 _CREATE_TASK: Final = "create_task"
 

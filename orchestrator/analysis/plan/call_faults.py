@@ -21,6 +21,7 @@ from orchestrator.analysis.plan.names import Function, Method
 from orchestrator.analysis.plan.plan import CodeFault
 from orchestrator.contract.command import LONGEST_ATTEMPT
 from orchestrator.definition import context, waiting
+from orchestrator.definition.publishing import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +41,7 @@ _ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = 
     ast.FloorDiv: operator.floordiv,
     ast.Pow: operator.pow,
 }
-_WAITS: Final = (waiting.sleep, waiting.sleep_until, waiting.signal, waiting.approval)
+_OWN: Final = (waiting.sleep, waiting.sleep_until, waiting.signal, waiting.approval, publish)
 
 
 def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]:
@@ -152,7 +153,7 @@ def _is_awaitable(call: ast.Call, names: Names) -> bool:
         case Function(node=node):
             return isinstance(node, ast.AsyncFunctionDef)
     called = names.object_of(call.func)
-    is_own = any(called is each for each in (context.child, context.best_effort, asyncio.gather, *_WAITS))
+    is_own = any(called is each for each in (context.child, context.best_effort, asyncio.gather, *_OWN))
     return is_own or (isinstance(called, FunctionType) and inspect.iscoroutinefunction(called))
 
 

@@ -30,8 +30,10 @@ from orchestrator.analysis.plan.names import (
 )
 from orchestrator.analysis.plan.nodes import Arm, ChildSaga, Issue, Node, Sequence, Unread, walk
 from orchestrator.analysis.plan.plan import CodeFault, Plan
+from orchestrator.analysis.plan.publications import note_event
 from orchestrator.analysis.plan.waits import read_wait
 from orchestrator.definition import context
+from orchestrator.definition.publishing import publish
 from orchestrator.definition.saga import SagaDefinition
 from orchestrator.errors import DefinitionError
 
@@ -165,6 +167,9 @@ class ExpressionReader(ABC):
             nodes = self._child(call)
         elif (wait := read_wait(call, called, self.frame)) is not None:
             nodes = [*self.expressions(arguments), wait]
+        elif called is publish:
+            note_event(call, self.frame)
+            nodes = self.expressions(arguments)
         elif isinstance(called, FunctionType):
             nodes = self._call_of_module_function(called, call)
         else:

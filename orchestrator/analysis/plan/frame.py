@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.analysis.plan.names import Names, Place
-    from orchestrator.analysis.plan.plan import CodeFault
+    from orchestrator.analysis.plan.plan import CodeFault, PlannedEvent
     from orchestrator.definition.saga import SagaDefinition
 
 
@@ -28,6 +28,7 @@ class Frame:
         used: the names that the function's code reads.
         signals: the class of the message of each signal that was read so far.
         faults: where the readers of one saga note what is wrong with how it is written.
+        events: where they note what it publishes.
     """
 
     names: Names
@@ -39,4 +40,5 @@ class Frame:
     sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
     used: frozenset[str] = frozenset()
     signals: dict[str, type[Message]] = field(default_factory=dict)
+    events: list[PlannedEvent] = field(default_factory=list)
     faults: list[CodeFault] = field(default_factory=list)

@@ -83,6 +83,21 @@ class PlannedSignal:
     asked: int | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PlannedEvent:
+    """An event that the code publishes.
+
+    Attributes:
+        type: the full name of its message.
+        line: of the call, counted from 1.
+        at_once: it is told although the saga may still roll back.
+    """
+
+    type: str
+    line: int
+    at_once: bool
+
+
 @dataclass(frozen=True)
 class Plan:
     """The plan of one saga definition.
@@ -93,6 +108,7 @@ class Plan:
         file: the Python file of its code.
         root: what its function does.
         faults: what is wrong with how it is written.
+        events: what it publishes, in the order of the code, as far as that can be told.
     """
 
     name: str
@@ -100,6 +116,7 @@ class Plan:
     file: str
     root: Sequence
     faults: tuple[CodeFault, ...] = ()
+    events: tuple[PlannedEvent, ...] = ()
 
     @property
     def pivot(self) -> PlannedStep | None:

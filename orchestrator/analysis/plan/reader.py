@@ -62,6 +62,7 @@ def _read(definition: SagaDefinition[Any, Any, Any], around: tuple[SagaDefinitio
         file=inspect.getsourcefile(definition.function) or module,
         root=root,
         faults=tuple(frame.faults),
+        events=tuple(dict.fromkeys(frame.events)),
     )
 
 

@@ -24,7 +24,7 @@ from orchestrator.contract.command import Effect
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from orchestrator.analysis.plan.plan import Plan
+    from orchestrator.analysis.plan.plan import Plan, PlannedEvent
 
 # A label is a line of a terminal, not a copy of the code.
 _LONGEST_LABEL = 80
@@ -46,8 +46,13 @@ def plan_text(plan: Plan) -> str:
     ├─ PaymentService.CapturePayment  pivot
     └─ if order.member
        └─ RewardsService.CreditPoints  retryable
+    publishes shop.order.v1.OrderPlaced in line 120
     """
-    return "\n".join([f"{plan.name} v{plan.version}", *_drawn(_lines(plan.root))])
+    return "\n".join([f"{plan.name} v{plan.version}", *_drawn(_lines(plan.root)), *map(_published, plan.events)])
+
+
+def _published(event: PlannedEvent) -> str:
+    return f"publishes {event.type} in line {event.line}{', at once' if event.at_once else ''}"
 
 
 def _drawn(lines: tuple[_Line, ...]) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""The API as JSON over HTTP, by the rules ``(google.api.http)`` of the contracts; README.md tells how it is used."""
+"""The API as JSON over HTTP, by the rules ``(google.api.http)`` of the contracts; the console's page tells more."""

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from orchestrator.api.views.failure_view import status_of
 from orchestrator.api.views.reason_view import actor_view, reason_view
 from orchestrator.api.views.timestamps import timestamp
+from orchestrator.contract.messages import event_class
 from orchestrator.contract.redaction import redacted
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import name_of
@@ -122,6 +123,10 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
         case e.OutcomeResolved():
             return _Told(entry.key, reason=entry.reason, took_effect=entry.took_effect)
+        case e.EventPublished():
+            return _Told(entry.key, value="at once" if entry.at_once else "")
+        case e.EventsHandedOn():
+            return _Told(entry.key, value=", ".join(event.type for event in entry.events))
         case e.CompensationSkipped() | e.CompensationResolved() | e.ActProposed():
             return _Told(entry.key, reason=entry.reason)
         case e.RollbackBegan() | e.SagaSuspended() | e.SagaResumed() | e.RetryRequested():
@@ -177,8 +182,12 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
         case e.SignalReceived():
             kind = served.plan.signal_type(entry.name) if served else None
             return shown(kind, entry.payload) if kind is not None else (None, "")
+        case e.EventPublished():
+            event = event_class(entry.type)
+            return shown(event, entry.payload) if event is not None else (None, "")
         case (
             e.ValueRecorded()
+            | e.EventsHandedOn()
             | e.RollbackBegan()
             | e.DeadlinePassed()
             | e.SagaQueued()

@@ -56,6 +56,7 @@ class NatsAnswers:
         self._untold: asyncio.Queue[Answered] = asyncio.Queue(_MOST_UNTOLD)
         self._pulling: list[asyncio.Task[None]] = []
         self._told_missing = ""
+        self._is_closed = False
 
     async def come(self) -> Sequence[Answered]:
         """See the port."""
@@ -68,11 +69,12 @@ class NatsAnswers:
 
     def close(self) -> None:
         """Pull no more."""
+        self._is_closed = True  # the library may swallow that a task is cancelled
         for each in self._pulling:
             each.cancel()
 
     async def _pull(self, channel: NatsChannel) -> None:
-        while True:
+        while not self._is_closed:
             try:
                 await self._pull_from(channel)
             except BrokerUnavailableError as error:
@@ -87,7 +89,7 @@ class NatsAnswers:
         subjects = channel.address.subjects
         subscription = await client.jetstream().pull_subscribe_bind(replies_consumer(self._group), subjects.replies)
         try:
-            while client.is_connected:
+            while client.is_connected and not self._is_closed:
                 # That nothing has come in time is no error here.
                 with contextlib.suppress(TimeoutError, nats_client().errors.TimeoutError):
                     for message in await subscription.fetch(_AT_ONCE, timeout=_PULL_SECONDS):

@@ -91,11 +91,6 @@ class NatsChannel:
         replies = Replies(self.stream, subjects, settings.group, settings.replica)
         self._line = Line(self.stream, subjects, replies, settings.most_bytes)
 
-    @property
-    def is_known(self) -> bool:
-        """The broker can tell who we are."""
-        return self._settings.security.is_known
-
     def caller(self, command: Command) -> NatsCaller:
         """See the port."""
         stated = command.queue_deadline

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from orchestrator.channels.nats.dead_letters import count
 from orchestrator.channels.nats.provisioning import look, wanted
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
+from orchestrator.contract.wording import counted
 from orchestrator.ports.findings import error, fine, warning
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ async def examine_brokers(channels: Mapping[str, NatsChannel], group: str, monit
             found.append(fine(about, "JetStream answers"))
             found.append(await _synced(about, monitor))
     servers = {broker.connection for broker in there}
+    prefixes = {each.address.subjects.prefix: each for each in channels.values() if each.stream.connection in servers}
+    found += [await _letters(each) for each in prefixes.values()]
     return found + [await _looked_at(each) for each in wanted(channels, group) if each.broker.connection in servers]
 
 
@@ -65,6 +69,18 @@ async def _looked_at(each: Wanted) -> Finding:
     if looked.differs:
         return warning(str(each), "; ".join(looked.differs), CREATE)
     return fine(str(each), "as it should be")
+
+
+async def _letters(channel: NatsChannel) -> Finding:
+    about = f"dead letters below {channel.address.subjects.prefix}"
+    try:
+        number = await count(channel)
+    except (BrokerUnavailableError, BrokerRefusedError) as refusal:
+        return error(about, str(refusal), "let this login read them")
+    if number:
+        what = f"participants have given up {counted(number, 'command')}"
+        return warning(about, what, "orchestrator channels dead-letters tells which, and why")
+    return fine(about, "none")
 
 
 async def _synced(about: str, monitor: str) -> Finding:

@@ -65,10 +65,10 @@ def outcome_of_reply(received: Received, rules: Sequence[OutcomeRule], key: str,
         return outcome
     if outcome.failure.reason == EXPIRED_IN_QUEUE and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED:
         outcome = Retry(outcome.failure)
-    return outcome if reply.delivery == _FIRST else _after_another_delivery(outcome)
+    return outcome if reply.delivery == _FIRST else after_another_delivery(outcome)
 
 
-def _after_another_delivery(outcome: Outcome) -> Outcome:
+def after_another_delivery(outcome: Outcome) -> Outcome:
     """What is said of a delivery that may not be the first: an earlier one may have had an effect.
 
     Only the guard's own refusal holds for all of them.

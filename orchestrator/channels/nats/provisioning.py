@@ -1,19 +1,18 @@
 """Makes the streams and consumers that commands over NATS need, and looks at those that there are.
 
-What is there and differs is changed where the broker lets it be changed; what somebody has set besides, such as a limit,
+What is there and differs is changed where the broker lets it be changed; what somebody has set besides, such as an age,
 stays. Nothing is ever deleted: a stream may hold commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.participant.queued import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.channels.nats.channel import NatsChannel
     from orchestrator.connections.jetstream import JetStream
@@ -47,12 +46,14 @@ class Found(NamedTuple):
         differs: what is set otherwise there, as ``name: there, wanted``.
         refusal: why it cannot be made, changed or looked at; empty where it can.
         changed: it was made, or changed.
+        is_away: the broker does not answer.
     """
 
     is_there: bool
     differs: Sequence[str] = ()
     refusal: str = ""
     changed: bool = False
+    is_away: bool = False
 
 
 def wanted(channels: Mapping[str, NatsChannel], group: str, replicas: int = 1) -> list[Wanted]:
@@ -81,7 +82,9 @@ async def look(each: Wanted) -> Found:
     """What is there."""
     try:
         there = await each.broker.find(f"{_name(each, 'INFO')}")
-    except (BrokerUnavailableError, BrokerRefusedError) as error:
+    except BrokerUnavailableError as error:
+        return Found(is_there=False, refusal=str(error), is_away=True)
+    except BrokerRefusedError as error:
         return Found(is_there=False, refusal=str(error))
     if there is None:
         return Found(is_there=False)
@@ -96,9 +99,8 @@ async def make(each: Wanted) -> Found:
     try:
         if each.consumer:
             about = {"stream_name": each.stream, "config": dict(each.settings), "action": ""}
-            await each.broker.ask(
-                f"CONSUMER.CREATE.{each.stream}.{each.consumer}.{each.settings['filter_subject']}", about
-            )
+            subject = each.settings["filter_subject"]
+            await each.broker.ask(f"CONSUMER.CREATE.{each.stream}.{each.consumer}.{subject}", about)
         elif found.is_there:
             kept = (await each.broker.ask(f"STREAM.INFO.{each.stream}"))["config"]
             await each.broker.ask(f"STREAM.UPDATE.{each.stream}", {**kept, **each.settings})

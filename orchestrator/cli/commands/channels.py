@@ -9,14 +9,17 @@ import typer
 
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
-from orchestrator.cli.output.text import say
+from orchestrator.cli.output.text import say, visible
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.registration import CommandGroup, CommandLine
+from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from orchestrator.channels.nats.dead_letters import GivenUp
     from orchestrator.channels.nats.provisioning import Found, Wanted
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.settings import Settings
@@ -26,19 +29,23 @@ channel_commands = CommandLine(
 )
 
 
+SagasOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A module with sagas, whose participants are reached; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"
+    ),
+]
+ParticipantOption = Annotated[
+    list[str] | None,
+    typer.Option(help="full.service.Name=nats://host/prefix; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"),
+]
+
+
 @channel_commands.command("create")
 def create(
-    sagas: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A module with sagas, whose participants are reached; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"
-        ),
-    ] = None,
+    sagas: SagasOption = None,
     overlay: OverlayOption = None,
-    participant: Annotated[
-        list[str] | None,
-        typer.Option(help="full.service.Name=nats://host/prefix; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"),
-    ] = None,
+    participant: ParticipantOption = None,
     replicas: Annotated[
         int, typer.Option(help="On how many servers of a NATS cluster each message is kept.", min=1, max=5)
     ] = 1,
@@ -51,18 +58,63 @@ def create(
     - 0: all is there now.
     - 1: something could not be made.
     """
-    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
-    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
-
     with errors_reported():
-        settings = read_settings(participants=",".join(participant) if participant else None)
-        modules, overlays = sagas or settings.sagas, overlay or settings.overlays
-        if not modules:
-            raise SettingsError("whose participants? Name the modules with --sagas, or with ORCHESTRATOR_SAGAS")
-        made = asyncio.run(_made(settings, load_definitions(modules, overlays), replicas))
+        settings, definitions = _read(sagas, overlay, participant)
+        made = asyncio.run(_made(settings, definitions, replicas))
     _tell(made)
     if any(found.refusal for _, found in made):
         raise typer.Exit(1)
+
+
+@channel_commands.command("dead-letters")
+def dead_letters(
+    sagas: SagasOption = None,
+    overlay: OverlayOption = None,
+    participant: ParticipantOption = None,
+    most: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 50,
+) -> None:
+    """Show the commands that participants have given up, the latest first, each with its error and its saga.
+
+    A participant gives up a command that it cannot read, or that was delivered again and again without an answer. Its
+    saga was told that its outcome is unknown.
+    """
+    with errors_reported():
+        settings, definitions = _read(sagas, overlay, participant)
+        try:
+            letters = asyncio.run(_given_up(settings, definitions, most))
+        except (BrokerUnavailableError, BrokerRefusedError) as error:
+            raise SettingsError(f"the dead letters cannot be read: {error}") from None
+    if wants_json():
+        print_json([each._asdict() for each in letters])
+        return
+    if not letters:
+        say("no participant has given up a command")
+    for each in letters:
+        what = f"{each.service}.{each.method}" if each.method else each.service
+        typer.echo(visible(f"{each.at}  {what} of saga {each.saga_id or '?'}: {each.error}"))
+
+
+def _read(
+    sagas: list[str] | None, overlay: list[Path] | None, participant: list[str] | None
+) -> tuple[Settings, Sequence[SagaDefinition[Any, Any, Any]]]:
+    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
+
+    settings = read_settings(participants=",".join(participant) if participant else None)
+    modules, overlays = sagas or settings.sagas, overlay or settings.overlays
+    if not modules:
+        raise SettingsError("whose participants? Name the modules with --sagas, or with ORCHESTRATOR_SAGAS")
+    return settings, load_definitions(modules, overlays)
+
+
+async def _given_up(
+    settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]], most: int
+) -> list[GivenUp]:
+    from orchestrator.channels.nats.dead_letters import given_up  # noqa: PLC0415 - as above
+    from orchestrator.cli.participants import channels_over_nats  # noqa: PLC0415 - as above
+
+    async with channels_over_nats(settings, definitions) as channels:
+        return await given_up(channels, most)
 
 
 async def _made(
@@ -72,7 +124,12 @@ async def _made(
     from orchestrator.cli.participants import channels_over_nats  # noqa: PLC0415 - as above
 
     async with channels_over_nats(settings, definitions) as channels:
-        return [(each, await make(each)) for each in wanted(channels, settings.nats_group, replicas)]
+        made: list[tuple[Wanted, Found]] = []
+        for each in wanted(channels, settings.nats_group, replicas):
+            made.append((each, await make(each)))
+            if made[-1][1].is_away:
+                break  # nor will it make the others
+        return made
 
 
 def _tell(made: list[tuple[Wanted, Found]]) -> None:

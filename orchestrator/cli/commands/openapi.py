@@ -10,6 +10,7 @@ import typer
 from orchestrator.api.application import services_beside
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 
@@ -38,3 +39,5 @@ def openapi(
         typer.echo(described)
     else:
         out.write_bytes(described + b"\n")
+        if wants_json():
+            print_json({"out": str(out)})

@@ -36,6 +36,7 @@ def assemble(
     limits: Limits = DEFAULT_LIMITS,
     plan_of: Callable[[SagaDefinition[Any, Any, Any]], Plan] = read_plan,
     four_eyes: FourEyes = ONE_PERSON,
+    tells_life: bool = False,
 ) -> Replica:
     """A replica that serves these definitions, each also as a child of another; it has recovered nothing yet.
 
@@ -47,6 +48,7 @@ def assemble(
         limits: how much is done at once.
         plan_of: reads the plan of a definition; for those who have it already.
         four_eyes: what two people must ask for.
+        tells_life: what happens to each saga is told as an event, for there is somebody to be told.
     """
     bindings = Bindings(
         [definition.commands for definition in definitions],
@@ -59,6 +61,7 @@ def assemble(
     )
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
+    worker.tells_life = tells_life
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
     return Replica(worker, four_eyes)
 

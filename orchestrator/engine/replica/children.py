@@ -139,7 +139,7 @@ def _deleted(error: SagaDeleted) -> Unknown:
 
 def _outcome(state: SagaState) -> Outcome:
     if state.status is Status.COMPLETED:
-        return Completed(state.result or b"")
+        return Completed(state.result or b"", state.events.handed_on())
     if state.status is Status.PARTIALLY_COMPENSATED:
         return Unknown(_partly(state), final=True)
     reason = state.reason

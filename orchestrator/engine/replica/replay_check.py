@@ -170,6 +170,9 @@ class _Scratch(SagaWriter):
         nothing.set_result(None)
         return nothing
 
+    def persist_soon(self) -> None:
+        """Nothing is to be durable."""
+
 
 class _Instant:
     """A clock that stands still where the journal ends."""

@@ -112,6 +112,8 @@ class Worker:
         queueing: what is begun later, because there is no room now.
         on_parked: called with a saga that was parked here.
         claims_lost: how many claims it has lost to other replicas so far.
+        tells_life: what happens to each saga is told as an event: that it started, ended, is suspended.
+        on_told: called after events were written into the outbox; ``None`` where nobody waits for them here.
     """
 
     def __init__(
@@ -126,6 +128,8 @@ class Worker:
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
         self.claims_lost = 0
+        self.tells_life = False
+        self.on_told: Callable[[], None] | None = None
         self._clearing: asyncio.Future[None] | None = None
         self.waking = Waking(adapters.journal)
         self.beside: list[RunBeside] = [self.waking] if adapters.journal.shared else []
@@ -456,7 +460,15 @@ class Worker:
         """The journal writer of a saga that this replica has claimed."""
         adapters = self.adapters
         return SagaWriter(
-            state, adapters.journal, adapters.observer, owner=self.owner, token=token, sequence=sequence, new=new
+            state,
+            adapters.journal,
+            adapters.observer,
+            owner=self.owner,
+            token=token,
+            sequence=sequence,
+            new=new,
+            tells_life=self.tells_life,
+            on_told=self.on_told,
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:

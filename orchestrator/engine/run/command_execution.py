@@ -28,7 +28,13 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.command_sender import Attempted
 from orchestrator.engine.run.stop_control import RollBack, Suspend
 from orchestrator.engine.run.verify_query import verify
-from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRefused
+from orchestrator.journal.entries import (
+    AttemptFailed,
+    CommandAbandoned,
+    CommandCompleted,
+    CommandRefused,
+    EventsHandedOn,
+)
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
 
@@ -159,6 +165,8 @@ class CommandExecution:
         now = self._clock.now()
         if isinstance(outcome, Completed):
             self._writer.record(CommandCompleted(now, command.key, attempt, started_at, outcome.reply))
+            if outcome.events:
+                self._writer.record(EventsHandedOn(now, command.key, outcome.events))
         elif isinstance(outcome, Rejected):
             self._writer.record(CommandRefused(now, command.key, attempt, started_at, outcome.failure))
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.event_issuer import EventIssuer
 from orchestrator.engine.run.issuing import Issuing
 from orchestrator.engine.run.replay import mismatch
 from orchestrator.engine.run.time_limit import cut_off_by, time_limits
@@ -61,6 +62,7 @@ class CommandIssuer:
         "_bindings",
         "_clock",
         "_code",
+        "_events",
         "_execution",
         "_random_source",
         "_stop_control",
@@ -86,6 +88,7 @@ class CommandIssuer:
         self._clock = context.clock
         self.issuing = Issuing(context, gate)
         self.waits = WaitIssuer(context, self.issuing)
+        self._events = EventIssuer(context, self.issuing)
 
     @property
     def saga_id(self) -> str:
@@ -134,6 +137,10 @@ class CommandIssuer:
     def issue_timeout(self, span: timedelta) -> AbstractAsyncContextManager[None]:
         """A block that may take so long."""
         return self.waits.timeout(span)
+
+    def issue_event(self, event: Message, *, at_once: bool) -> Awaitable[None]:
+        """Fix the key of an event; awaiting what comes back journals it."""
+        return self._events.publish(event, at_once=at_once)
 
     def record_now(self) -> datetime:
         """The time, as it was when the code first asked; aware, UTC."""

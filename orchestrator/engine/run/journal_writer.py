@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run import failpoints
+from orchestrator.journal.outbox import life_event, told_event
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.observer import Observer
@@ -55,7 +57,7 @@ class _Write:
 
 
 class SagaWriter:
-    """Writes the journal of one saga under one claim.
+    """Writes the journal of one saga under one claim, and what it tells into the outbox, in the same append.
 
     Attributes:
         state: the saga's state, all recorded entries applied.
@@ -73,8 +75,11 @@ class SagaWriter:
         "_loop",
         "_new",
         "_observer",
+        "_on_told",
+        "_outbox",
         "_owner",
         "_sequence",
+        "_tells_life",
         "on_change",
         "started",
         "state",
@@ -91,6 +96,8 @@ class SagaWriter:
         token: int,
         sequence: int,
         new: NewSaga | None = None,
+        tells_life: bool = False,
+        on_told: Callable[[], None] | None = None,
     ) -> None:
         self.state = state
         self.on_change: Callable[[], None] | None = None
@@ -106,6 +113,10 @@ class SagaWriter:
         if new is None:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
+        self._tells_life = tells_life
+        self._on_told = on_told
+        self._outbox: list[OutboxEvent] = []
+        state.events.take()  # what is told already was written with the entries that told it
         self._failure: BaseException | None = None
         self._latest: _Write | None = None
 
@@ -113,6 +124,10 @@ class SagaWriter:
         """Apply an entry and put it into the buffer."""
         entry.apply(self.state)
         self._buffer.append(entry)
+        if self.state.events.telling:
+            self._outbox += [told_event(self.state, event) for event in self.state.events.take()]
+        if self._tells_life and (life := life_event(self.state, entry, self._sequence + len(self._buffer))):
+            self._outbox.append(life)
         if self.on_change is not None:
             self.on_change()
 
@@ -134,11 +149,19 @@ class SagaWriter:
             self._latest.tell(waiting)
         return waiting
 
+    def persist_soon(self) -> None:
+        """Make everything recorded so far durable, and do not wait: whoever persists next hears if it failed."""
+        self._loop.call_soon(self._persist_unawaited)
+
+    def _persist_unawaited(self) -> None:
+        asyncio.ensure_future(self.persist()).add_done_callback(_note_failed)
+
     def _write(self) -> _Write:
         """Append what is in the buffer; writes of one saga become durable in order."""
         entries = self._buffer
         state = self.state
         self._buffer = []
+        outbox, self._outbox = self._outbox, []
         new, self._new = self._new, None
         # Compared only where there is one: hardly any saga has a reason to go back.
         cause = state.cause if state.suspension or state.rollback else None
@@ -155,6 +178,7 @@ class SagaWriter:
             (state.wake_at or None) if state.status is Status.WAITING else None,
             state.turn_at,
             cause if cause != before else None,
+            outbox,
         )
         self._sequence += len(entries)
         write = _Write()
@@ -178,3 +202,11 @@ class SagaWriter:
             failpoints.reach("started", "")
         if error is None:
             self._observer.journalled(self.state, append.entries)
+            if append.outbox and self._on_told is not None:
+                self._on_told()
+
+
+def _note_failed(written: asyncio.Future[None]) -> None:
+    """The event loop is not to complain that nobody asks for the error."""
+    if not written.cancelled():
+        written.exception()

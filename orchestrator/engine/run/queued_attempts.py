@@ -92,12 +92,13 @@ class QueuedAttempts:
         if held is not None:
             started_at, expires_at, ends_at = held.started_at, held.expires_at, held.until
             return QueuedAttempt(saga_id, held.attempt, started_at, expires_at, ends_at, resumed=True, publish=False)
-        # Of an attempt that nobody has noted, it is known after which instant it was made.
-        resumed = delivery.interrupted
-        started_at = (delivery.failed_at or delivery.intended_at) if resumed else self._clock.now()
-        expires_at = started_at + int(binding.queued.queue_seconds * 1e9)
+        resumed, started_at = delivery.interrupted, self._clock.now()
+        # Of an attempt that nobody has noted, it is known after which instant it was made. Whether it was made at all
+        # is not, so it counts as started now: a compensation is intended long before its turn comes.
+        since = (delivery.failed_at or delivery.intended_at) if resumed else started_at
+        expires_at = since + int(binding.queued.queue_seconds * 1e9)
         if until:
-            expires_at = max(min(expires_at, until), started_at + _SHORTEST)
+            expires_at = max(min(expires_at, until), since + _SHORTEST)
         ends_at = expires_at + int((timeout + LATE_SECONDS) * 1e9)
         number = self.number_of(binding, delivery)
         # The queue drops what it was given before, but for a limited time: only a guard makes it once after that.

@@ -51,7 +51,8 @@ class ReplayGate:
 
     def __init__(self, state: SagaState) -> None:
         self._state = state
-        self._unasked = {*state.commands, *state.waits}
+        published = (name for name, event in state.events.by_key.items() if not event.child)
+        self._unasked = {*state.commands, *state.waits, *published}
         self._outcomes = dict(state.settled)
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._resting: list[asyncio.Future[None]] = []
@@ -62,7 +63,7 @@ class ReplayGate:
         self.loop = ReplayLoop(asyncio.get_running_loop(), self._at_rest)
 
     def note_asked(self, key: str) -> None:
-        """The code has come to the command or the wait with this key."""
+        """The code has come to the command, the wait or the event with this key."""
         self._unasked.discard(key)
 
     async def turn(self, key: str) -> None:

@@ -27,6 +27,7 @@ from orchestrator.journal.entries.decisions import (
     RetryRequested,
     SagaResumed,
 )
+from orchestrator.journal.entries.events import EventPublished, EventsHandedOn
 from orchestrator.journal.entries.sagas import (
     DeadlinePassed,
     RollbackBegan,
@@ -57,6 +58,8 @@ __all__ = [
     "CompensationSkipped",
     "DeadlinePassed",
     "Entry",
+    "EventPublished",
+    "EventsHandedOn",
     "OutcomeResolved",
     "RetryRequested",
     "RollbackBegan",
@@ -109,4 +112,6 @@ Entry: TypeAlias = (
     | SagaQueued
     | SagaAdmitted
     | ActProposed
+    | EventPublished
+    | EventsHandedOn
 )

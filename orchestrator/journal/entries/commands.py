@@ -105,7 +105,7 @@ class CommandCompleted(NamedTuple):
         command = state.settle(self.key, StepOutcome.COMPLETED, self.at, self.attempt)
         command.reply = self.reply
         if command.effect is Effect.PIVOT:
-            state.pivoted = True
+            state.accept_pivot()
 
 
 class CommandRefused(NamedTuple):
@@ -132,5 +132,6 @@ class CommandAbandoned(NamedTuple):
     failure: Failure
 
     def apply(self, state: SagaState) -> None:
-        """It stays unknown whether there is an effect."""
+        """It stays unknown whether there is an effect. A child that completed all the same will be rolled back."""
+        state.events.drop_of_child(self.key)
         state.settle(self.key, StepOutcome.UNKNOWN, self.at, self.attempt).failure = self.failure

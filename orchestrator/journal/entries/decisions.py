@@ -80,7 +80,7 @@ class OutcomeResolved(NamedTuple):
         if self.took_effect:
             command.reply = self.reply
             if command.effect is Effect.PIVOT:
-                state.pivoted = True
+                state.accept_pivot()
         else:
             command.failure = Failure(StatusCode.ABORTED, self.reason.message, "RESOLVED_BY_OPERATOR")
 

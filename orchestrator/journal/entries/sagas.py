@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.journal.actor import Actor  # noqa: TC001 - as the types of all fields, it can be read at run time
+from orchestrator.journal.events import Standing
 from orchestrator.journal.priority import Priority  # noqa: TC001 - as above
 from orchestrator.journal.reason import Reason  # noqa: TC001 - as the types of all fields, it can be read at run time
 from orchestrator.journal.state import Queued, Status
@@ -107,6 +108,7 @@ class RollbackBegan(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """The saga compensates."""
+        state.events.let_go(Standing.DROPPED)
         state.rollback = self.reason
         state.rollback_at = self.at
         state.suspension = None
@@ -161,7 +163,11 @@ class SagaCompleted(NamedTuple):
     result: bytes
 
     def apply(self, state: SagaState) -> None:
-        """The saga has ended."""
+        """The saga has ended. Whether what a child did is final, its parent knows."""
+        if state.parent_id:
+            state.events.let_go(Standing.HANDED_ON)
+        else:
+            state.events.tell_held()
         state.result = self.result
         state.ended_at = self.at
         state.move(Status.COMPLETED)

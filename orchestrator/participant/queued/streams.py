@@ -24,6 +24,8 @@ KEEP_DEAD: Final = 90 * _DAY
 """Seconds."""
 DEDUPE_WINDOW: Final = 600
 """Seconds within which the broker drops another message with the same id."""
+MOST_UNANSWERED: Final = 100_000
+"""Commands of one method that wait or are being executed; the broker refuses one more, which is tried again later."""
 MOST_UNACKNOWLEDGED: Final = 1_000
 """Commands that the processes of one service have in hand together."""
 
@@ -33,8 +35,10 @@ def commands_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
     return {
         **_stream(subjects.commands, subjects.all_commands, replicas),
         "retention": "workqueue",
-        # Where a limit is set, a command that finds no room is refused, and none that was taken is dropped.
+        # A command that finds no room is refused, and none that was taken is dropped.
         "discard": "new",
+        "discard_new_per_subject": True,
+        "max_msgs_per_subject": MOST_UNANSWERED,
         "allow_msg_ttl": True,
         "duplicate_window": DEDUPE_WINDOW * _SECOND,
     }

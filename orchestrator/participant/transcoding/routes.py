@@ -59,4 +59,7 @@ class Routes:
 
     def verbs(self, path: str) -> frozenset[str]:
         """The methods of HTTP by which a path is answered; none where it is not known."""
-        return frozenset(binding.verb for binding, _ in self._all if binding.template.match(path) is not None)
+        try:
+            return frozenset(binding.verb for binding, _ in self._all if binding.template.match(path) is not None)
+        except UnicodeDecodeError:
+            return frozenset()

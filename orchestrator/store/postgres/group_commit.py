@@ -33,7 +33,7 @@ from orchestrator.store.append_refusals import (
 )
 from orchestrator.store.batching.batches import Batches
 from orchestrator.store.postgres.connecting import Failed, Link
-from orchestrator.store.postgres.groups import grouped, values_of
+from orchestrator.store.postgres.groups import events_of, grouped, values_of
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import unavailable
 from orchestrator.store.tombstones import tombstone_of
@@ -132,9 +132,11 @@ class GroupCommit:
 
     async def _transaction(self, places: list[Place]) -> Batch:
         """Write one group, and tell what came of it; those that are to be tried again."""
-        values = values_of(places)
+        values, statement = values_of(places), "append_group"
+        if any(write.work.outbox for place in places for write in place.writes):
+            values, statement = (*values, *events_of(places)), "append_telling_group"
         connection = await self._link.connection()
-        ((written,),) = await connection.fetch(queries()["append_group"], *values)
+        ((written,),) = await connection.fetch(queries()[statement], *values)
         done = set(written)
         for number in done:
             self._tell(places[number])

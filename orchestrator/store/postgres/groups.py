@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.journal.events import OutboxEvent
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.store.chunk import pack
 
@@ -108,6 +109,16 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
                 _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))
         if cause is not None:
             _add(causes, number, last.saga_id, *cause)
+    return columns
+
+
+def events_of(places: list[Place]) -> tuple[list[object], ...]:
+    """The further arguments of ``append_group`` where some place tells events; each in the order of their appends."""
+    columns: tuple[list[object], ...] = tuple([] for _ in range(1 + len(OutboxEvent._fields)))
+    for number, place in enumerate(places):
+        for write in place.writes:
+            for event in write.work.outbox:
+                _add(columns, number, *event)
     return columns
 
 

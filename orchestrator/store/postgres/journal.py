@@ -28,6 +28,7 @@ from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.groups import members_of
 from orchestrator.store.postgres.listening import Listening
+from orchestrator.store.postgres.outbox import PostgresOutbox
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schedules import PostgresSchedules
@@ -49,7 +50,7 @@ _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
 
 
-class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
+class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs, PostgresOutbox):
     """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
 
     Attributes:
@@ -62,6 +63,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
         PostgresReader.__init__(self, url)
         PostgresSchedules.__init__(self, self._ask)
         PostgresBulkActs.__init__(self, self._ask)
+        PostgresOutbox.__init__(self, self._ask)
         self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)

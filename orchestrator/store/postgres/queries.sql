@@ -2,6 +2,11 @@
 SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                     $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35);
 
+-- name: append_telling_group
+SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                    $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42,
+                    $43, $44);
+
 -- name: why_refused
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
 FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
@@ -351,6 +356,13 @@ SELECT s.document, s.revision FROM schedule AS s WHERE s.name = $1;
 -- name: is_schedule_deleted
 SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = $1;
 
+-- name: find_deleted_schedule
+SELECT d.document, d.revision
+FROM deleted_schedule AS d
+WHERE d.name = $1 AND d.document IS NOT NULL
+ORDER BY d.deleted_at DESC
+LIMIT 1;
+
 -- name: list_schedules
 SELECT s.document, s.revision FROM schedule AS s WHERE s.name > $1 ORDER BY s.name LIMIT $2;
 
@@ -380,9 +392,11 @@ RETURNING s.revision;
 
 -- name: delete_schedule
 WITH gone AS (
-    DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
+    DELETE FROM schedule AS s WHERE s.uid = $1 AND s.revision = $2 RETURNING s.uid, s.name, s.revision
 )
-INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
+INSERT INTO deleted_schedule (uid, name, deleted_at, revision, document)
+SELECT g.uid, g.name, journal_now(), g.revision, $3 FROM gone AS g
+RETURNING uid;
 
 -- name: create_bulk_act
 INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
@@ -638,3 +652,114 @@ SELECT sum_up_grain(0::smallint, $1, 3600000000000, '{2, 1}', '{3600000000000, 6
        sum_up_grain(2::smallint, $2, 86400000000000, '{4, 3}', '{86400000000000, 3600000000000}'),
        sum_up_grain(1::smallint, $3, 3600000000000, '{}', '{}'),
        sum_up_grain(3::smallint, $4, 86400000000000, '{}', '{}');
+
+-- name: number_events
+SELECT number_events($1);
+
+-- name: events
+SELECT e.position, e.event_id, e.saga_id, e.definition, e.type, e.at, e.provisional, e.traceparent, e.payload
+FROM event AS e
+WHERE e.position > $1 AND ($3::bigint IS NULL OR e.position <= $3::bigint)
+ORDER BY e.position
+LIMIT $2;
+
+-- name: events_of_saga
+SELECT e.position, e.event_id, e.saga_id, e.definition, e.type, e.at, e.provisional, e.traceparent, e.payload
+FROM event AS e
+WHERE e.saga_id = $4 AND e.position > $1 AND ($3::bigint IS NULL OR e.position <= $3::bigint)
+ORDER BY e.position
+LIMIT $2;
+
+-- name: position_at
+SELECT coalesce((SELECT min(e.position) - 1 FROM event AS e WHERE e.at >= $1), c.newest) FROM event_counter AS c;
+
+-- name: sinks
+-- What is not numbered yet counts, too.
+SELECT s.name, s.position, s.owner, s.alive_until,
+       c.newest - s.position + (SELECT count(*) FROM outbox AS o),
+       coalesce((SELECT e.at FROM event AS e WHERE e.position > s.position ORDER BY e.position LIMIT 1),
+                (SELECT o.at FROM outbox AS o ORDER BY o.id LIMIT 1)),
+       (SELECT count(*) FROM blocked_saga AS b WHERE b.sink = s.name),
+       (SELECT count(*) FROM dead_letter AS d WHERE d.sink = s.name),
+       s.failing_since, s.error
+FROM sink AS s CROSS JOIN event_counter AS c
+ORDER BY s.name;
+
+-- name: dead_letters
+SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at
+FROM dead_letter AS d
+WHERE d.sink = $1 AND d.position > $2
+ORDER BY d.position
+LIMIT $3;
+
+-- name: claim_sink
+WITH clock AS MATERIALIZED (
+    SELECT journal_now() AS now
+), claimed AS (
+    INSERT INTO sink AS s (name, position, owner, token, alive_until, error)
+    SELECT $1, 0, $2, 1, c.now + $3::bigint, '' FROM clock AS c
+    ON CONFLICT (name) DO UPDATE
+    SET owner = $2,
+        token = s.token + (s.owner IS DISTINCT FROM $2 OR s.alive_until <= journal_now())::integer,
+        alive_until = excluded.alive_until
+    WHERE s.owner IS NOT DISTINCT FROM $2 OR s.alive_until <= journal_now()
+    RETURNING s.token, s.position
+)
+SELECT d.token, d.position, c.now FROM claimed AS d CROSS JOIN clock AS c;
+
+-- name: blocked_sagas
+SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
+FROM blocked_saga AS b
+WHERE b.sink = $1
+ORDER BY b.position;
+
+-- name: retried_letters
+SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at
+FROM dead_letter AS d
+WHERE d.sink = $1 AND d.due_at IS NOT NULL
+ORDER BY d.position;
+
+-- name: note_progress
+SELECT note_progress($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20);
+
+-- name: release_sink
+UPDATE sink SET owner = NULL, alive_until = 0 WHERE name = $1 AND owner = $2;
+
+-- name: replay_events
+SELECT replay_events($1, $2);
+
+-- name: retry_dead_letters
+UPDATE dead_letter AS d
+SET due_at = journal_now()
+WHERE d.sink = $1 AND (cardinality($2::bigint[]) = 0 OR d.position = ANY ($2::bigint[]))
+RETURNING d.position;
+
+-- name: forget_sink
+SELECT forget_sink($1);
+
+-- name: keep_events
+INSERT INTO outbox (event_id, saga_id, definition, type, at, provisional, traceparent, payload)
+SELECT t.event_id, t.saga_id, t.definition, t.type, t.at, t.provisional, t.traceparent, t.payload
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::bytea[])
+  WITH ORDINALITY AS t (event_id, saga_id, definition, type, at, provisional, traceparent, payload, number)
+ORDER BY t.number;
+
+-- name: delete_events
+DELETE FROM event AS e
+WHERE e.position IN (
+    SELECT o.position
+    FROM event AS o
+    WHERE o.at < $1
+      AND o.position <= coalesce((SELECT min(s.position) FROM sink AS s), 9223372036854775807)
+      AND NOT EXISTS (SELECT FROM dead_letter AS d WHERE d.position = o.position)
+      AND NOT EXISTS (SELECT FROM blocked_saga AS b WHERE b.saga_id = o.saga_id AND b.position <= o.position)
+    ORDER BY o.at
+    LIMIT $2
+)
+RETURNING e.position;
+
+-- name: note_sink_act
+INSERT INTO sink_act (sink, at, act, requested_by) VALUES ($1, journal_now(), $2, $3);
+
+-- name: sink_acts
+SELECT a.sink, a.at, a.act, a.requested_by FROM sink_act AS a WHERE a.sink = $1 ORDER BY a.id DESC LIMIT $2;

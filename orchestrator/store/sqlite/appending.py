@@ -65,6 +65,7 @@ class Appending:
         self._moves: list[tuple[int, int | None, str | None, int | None, int | None, int]] = []
         self._ended: dict[tuple[str, int], tuple[int, int]] = {}
         self._figures: Tally = {}
+        self._events: list[tuple[object, ...]] = []
         statements = queries()
         self._create_saga = statements["create_saga"]
         self._append_chunk = statements["append_chunk"]
@@ -79,6 +80,7 @@ class Appending:
         self._moves.clear()
         self._ended.clear()
         self._figures.clear()
+        self._events.clear()
 
     def held(self) -> int:
         """How many sagas are known to be advanced here."""
@@ -98,6 +100,9 @@ class Appending:
         if self._figures:
             self._database.executemany(self._count_figure, [(*of, number) for of, number in self._figures.items()])
             self._figures.clear()
+        if self._events:
+            self._database.executemany(queries()["tell_event"], self._events)
+            self._events.clear()
 
     def write(self, append: Append) -> None:
         """Write the entries, with the next :meth:`flush` at the latest.
@@ -110,6 +115,8 @@ class Appending:
         if append.entries:
             self._chunks.append((held.row, sequence, pack(append.entries)))
         held.sequence = sequence
+        if append.outbox:
+            self._events += map(tuple, append.outbox)
         if append.cause is not None:
             self._tell(held, append.cause)
         if append.status is not Status.RUNNING or held.status is not Status.RUNNING:

@@ -30,6 +30,7 @@ from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.deleting import delete_family
 from orchestrator.store.sqlite.figures import note_cause, sum_up
 from orchestrator.store.sqlite.group_commit import GroupCommit
+from orchestrator.store.sqlite.outbox import SqliteOutbox
 from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.wakes import Woken
 
 
-class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkActs):
+class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkActs, SqliteOutbox):
     """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
     Attributes:
@@ -80,6 +81,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
         RequestsInMemory.__init__(self, self._standing_of, {}, {})
         SqliteSchedules.__init__(self, now, self._write, self._all)
         SqliteBulkActs.__init__(self, now, self._write, self._all)
+        SqliteOutbox.__init__(self, now, self._write, self._all, self._read)
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,

@@ -220,6 +220,13 @@ SELECT s.document, s.revision FROM schedule AS s WHERE s.name = ?;
 -- name: is_schedule_deleted
 SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = ?;
 
+-- name: find_deleted_schedule
+SELECT d.document, d.revision
+FROM deleted_schedule AS d
+WHERE d.name = ? AND d.document IS NOT NULL
+ORDER BY d.deleted_at DESC
+LIMIT 1;
+
 -- name: list_schedules
 SELECT s.document, s.revision FROM schedule AS s WHERE s.name > ? ORDER BY s.name LIMIT ?;
 
@@ -245,10 +252,10 @@ WHERE uid = :uid AND revision = :revision
 RETURNING revision;
 
 -- name: delete_schedule
-DELETE FROM schedule WHERE uid = ? RETURNING name;
+DELETE FROM schedule WHERE uid = ? AND revision = ? RETURNING name;
 
 -- name: remember_schedule
-INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+INSERT INTO deleted_schedule (uid, name, deleted_at, revision, document) VALUES (?, ?, ?, ?, ?);
 
 -- name: create_bulk_act
 INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
@@ -455,3 +462,145 @@ ON CONFLICT DO UPDATE SET number = number + excluded.number;
 
 -- name: drop_figures
 DELETE FROM figure WHERE grain = :from AND at >= :since AND at < :until;
+
+-- name: tell_event
+INSERT INTO event (event_id, saga_id, definition, type, at, provisional, traceparent, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: events
+SELECT e.position, e.event_id, e.saga_id, e.definition, e.type, e.at, e.provisional, e.traceparent, e.payload
+FROM event AS e
+WHERE e.position > :after AND (:until IS NULL OR e.position <= :until)
+ORDER BY e.position
+LIMIT :limit;
+
+-- name: events_of_saga
+SELECT e.position, e.event_id, e.saga_id, e.definition, e.type, e.at, e.provisional, e.traceparent, e.payload
+FROM event AS e
+WHERE e.saga_id = :saga_id AND e.position > :after AND (:until IS NULL OR e.position <= :until)
+ORDER BY e.position
+LIMIT :limit;
+
+-- name: position_at
+SELECT coalesce(
+    (SELECT min(e.position) - 1 FROM event AS e WHERE e.at >= ?),
+    (SELECT s.seq FROM sqlite_sequence AS s WHERE s.name = 'event'),
+    0
+);
+
+-- name: sinks
+-- The latest position is remembered also where the event was deleted.
+SELECT s.name, s.position, s.owner, s.alive_until,
+       coalesce((SELECT n.seq FROM sqlite_sequence AS n WHERE n.name = 'event'), 0) - s.position,
+       (SELECT e.at FROM event AS e WHERE e.position > s.position ORDER BY e.position LIMIT 1),
+       (SELECT count(*) FROM blocked_saga AS b WHERE b.sink = s.name),
+       (SELECT count(*) FROM dead_letter AS d WHERE d.sink = s.name),
+       s.failing_since, s.error
+FROM sink AS s
+ORDER BY s.name;
+
+-- name: dead_letters
+SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at
+FROM dead_letter AS d
+WHERE d.sink = ? AND d.position > ?
+ORDER BY d.position
+LIMIT ?;
+
+-- name: claim_sink
+INSERT INTO sink AS s (name, position, owner, token, alive_until, error)
+VALUES (:sink, 0, :owner, 1, :now + :lease, '')
+ON CONFLICT (name) DO UPDATE
+SET owner = :owner,
+    token = s.token + (s.owner IS NOT :owner OR s.alive_until <= :now),
+    alive_until = :now + :lease
+WHERE s.owner IS :owner OR s.alive_until <= :now
+RETURNING token, position;
+
+-- name: blocked_sagas
+SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
+FROM blocked_saga AS b
+WHERE b.sink = ?
+ORDER BY b.position;
+
+-- name: retried_letters
+SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at
+FROM dead_letter AS d
+WHERE d.sink = ? AND d.due_at IS NOT NULL
+ORDER BY d.position;
+
+-- name: advance_sink
+UPDATE sink
+SET position = :position, failing_since = :failing_since, error = :error
+WHERE name = :sink AND token = :token
+RETURNING token;
+
+-- name: block_saga
+INSERT INTO blocked_saga (sink, saga_id, position, attempts, first_failed_at, due_at, error)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sink, saga_id) DO UPDATE
+SET position = excluded.position, attempts = excluded.attempts, first_failed_at = excluded.first_failed_at,
+    due_at = excluded.due_at, error = excluded.error;
+
+-- name: free_saga
+DELETE FROM blocked_saga WHERE sink = ? AND saga_id = ?;
+
+-- name: bury_event
+INSERT INTO dead_letter (sink, position, saga_id, attempts, first_failed_at, died_at, error, due_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sink, position) DO UPDATE
+SET attempts = excluded.attempts, died_at = excluded.died_at, error = excluded.error, due_at = excluded.due_at;
+
+-- name: revive_event
+DELETE FROM dead_letter WHERE sink = ? AND position = ?;
+
+-- name: release_sink
+UPDATE sink SET owner = NULL, alive_until = 0 WHERE name = ? AND owner = ?;
+
+-- name: rewind_sink
+-- Another token: what the relay that has the claim notes from now on does not count.
+UPDATE sink
+SET position = min(:position, coalesce((SELECT n.seq FROM sqlite_sequence AS n WHERE n.name = 'event'), 0)),
+    owner = NULL, token = token + 1, alive_until = 0
+WHERE name = :sink
+RETURNING position;
+
+-- name: unblock_after
+DELETE FROM blocked_saga WHERE sink = ? AND position > ?;
+
+-- name: unbury_after
+DELETE FROM dead_letter WHERE sink = ? AND position > ?;
+
+-- name: retry_dead_letters
+UPDATE dead_letter
+SET due_at = :now
+WHERE sink = :sink AND (:positions IS NULL OR position IN (SELECT j.value FROM json_each(:positions) AS j))
+RETURNING position;
+
+-- name: forget_dead_letters
+DELETE FROM dead_letter WHERE sink = ?;
+
+-- name: forget_blocked_sagas
+DELETE FROM blocked_saga WHERE sink = ?;
+
+-- name: forget_sink
+DELETE FROM sink WHERE name = ? RETURNING name;
+
+-- name: delete_events
+DELETE FROM event
+WHERE position IN (
+    SELECT e.position
+    FROM event AS e
+    WHERE e.at < :before
+      AND e.position <= coalesce((SELECT min(s.position) FROM sink AS s), 9223372036854775807)
+      AND NOT EXISTS (SELECT 1 FROM dead_letter AS d WHERE d.position = e.position)
+      AND NOT EXISTS (SELECT 1 FROM blocked_saga AS b WHERE b.saga_id = e.saga_id AND b.position <= e.position)
+    ORDER BY e.at
+    LIMIT :limit
+)
+RETURNING position;
+
+-- name: note_sink_act
+INSERT INTO sink_act (sink, at, act, requested_by) VALUES (?, ?, ?, ?);
+
+-- name: sink_acts
+SELECT a.sink, a.at, a.act, a.requested_by FROM sink_act AS a WHERE a.sink = ? ORDER BY a.id DESC LIMIT ?;

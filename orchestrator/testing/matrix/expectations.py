@@ -31,6 +31,11 @@ def rejected(subject: Subject) -> Ends:
     return ends | COMPLETED if subject.caught else ends
 
 
+def redelivered(*, in_rollback: bool) -> Ends:
+    """A queue delivers it again, until it is answered."""
+    return COMPENSATED if in_rollback else COMPLETED
+
+
 def unanswered_once(subject: Subject) -> Ends:
     """One attempt got no answer."""
     command = subject.command

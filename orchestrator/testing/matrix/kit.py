@@ -17,13 +17,14 @@ from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.testing.examples import by_full_name
 from orchestrator.testing.matrix.cell import Cell, Verdict
-from orchestrator.testing.matrix.expectations import of_fragile
+from orchestrator.testing.matrix.expectations import of_fragile, redelivered
+from orchestrator.testing.matrix.fault_case import FaultKind
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word
 from orchestrator.testing.matrix.report import Matrix
 from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
 from orchestrator.testing.matrix.scenario import Scenario
-from orchestrator.testing.matrix.scenario_run import Observations, ScenarioRun
+from orchestrator.testing.matrix.scenario_run import REDELIVERED, Observations, ScenarioRun
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
 from orchestrator.testing.matrix.wait_cases import WAIT_CASES, waits_of
 from orchestrator.testing.samples import Sampler, violations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.matrix.subjects import Subject
     from orchestrator.testing.matrix.wait_cases import WaitCase, WaitSubject
 
+_WAITS: Final = frozenset({Status.WAITING})
 _one_at_a_time: Final = threading.Lock()
 
 
@@ -46,6 +48,8 @@ async def fault_matrix(
     definition: SagaDefinition[Any, Any, Any],
     saga_input: Message | None = None,
     examples: Mapping[str, Message] | None = None,
+    *,
+    over_queue: bool = False,
 ) -> Matrix:
     """Run a saga through every fault of every command.
 
@@ -56,6 +60,8 @@ async def fault_matrix(
         saga_input: its input; made up from its contract by default.
         examples: replies, by the name of the rpc (``AssessOrder``, or in full where several participants have
             one); what they leave out is made up from the contract.
+        over_queue: commands go to their participants over a queue, which keeps them and delivers again what is lost;
+            without it, they are called.
 
     Raises:
         DefinitionError: without any fault the saga does not complete; then its replies need examples.
@@ -67,7 +73,7 @@ async def fault_matrix(
     if wrong := violations(saga_input):
         raise InvalidInput(*wrong)
     saga_under_test = SagaUnderTest(
-        definition, read_plan(definition), saga_input, by_full_name(definition, examples or {})
+        definition, read_plan(definition), saga_input, by_full_name(definition, examples or {}), over_queue
     )
     baseline = await _run(saga_under_test, Scenario())
     _refuse_incomplete(definition, baseline)
@@ -88,9 +94,14 @@ async def _cell(
 ) -> Cell:
     if not_applicable := fault_case.not_applicable(subject):
         return Cell(subject.key, fault_case.title, None, Verdict.NOT_APPLICABLE, not_applicable)
-    observations = await _run(saga_under_test, fault_case.scenario(subject))
+    scenario = fault_case.scenario(subject)
+    observations = await _run(saga_under_test, scenario)
     fragile = of_fragile(each for each in subjects if each.key in observations.left_in_doubt)
-    wrong = faults_found(observations, fault_case.legal(subject) | fragile, fault_case.during(subject))
+    legal, during = fault_case.legal(subject) | fragile, fault_case.during(subject)
+    if saga_under_test.over_queue and any(each.fault in REDELIVERED for each in scenario.injections):
+        legal |= redelivered(in_rollback=fault_case.kind is FaultKind.COMPENSATION)
+        during |= during and _WAITS
+    wrong = faults_found(observations, legal, during)
     missing = [f"it did not happen: {what}" for what in observations.not_happened]
     if missing and not wrong and (fragile or is_overdue(observations.state)):
         # What the killed orchestrator had in doubt, or the deadline, has led the saga elsewhere.

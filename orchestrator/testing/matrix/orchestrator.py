@@ -12,6 +12,7 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.observer import NullObserver
+from orchestrator.testing.world.queue import QueueConnection
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,11 +40,16 @@ class Orchestrator:
     """
 
     def __init__(
-        self, process: Process, journal: Journal, connection: NetworkConnection, saga_under_test: SagaUnderTest
+        self,
+        process: Process,
+        journal: Journal,
+        connection: NetworkConnection | QueueConnection,
+        saga_under_test: SagaUnderTest,
     ) -> None:
         self.process = process
         clock = VirtualClock()
-        adapters = Adapters(journal, connection, NullObserver(), clock, lambda: _DRAWN)
+        answers = connection if isinstance(connection, QueueConnection) else None
+        adapters = Adapters(journal, connection, NullObserver(), clock, lambda: _DRAWN, answers)
         replica = assemble(
             [saga_under_test.definition], adapters, owner=process.name, plan_of=lambda _: saga_under_test.plan
         )
@@ -59,5 +65,5 @@ class Orchestrator:
         return self.process.spawn(work)
 
 
-async def _serves(connection: NetworkConnection, service: str) -> bool:
+async def _serves(connection: NetworkConnection | QueueConnection, service: str) -> bool:
     return bool(await connection.is_serving(service))

@@ -28,12 +28,14 @@ class SagaUnderTest:
         plan: what can be read from its code.
         saga_input: its input.
         replies: fields of replies that must not be made up, by the full name of the rpc.
+        over_queue: its commands wait in a queue for their participants.
     """
 
     definition: SagaDefinition[Any, Any, Any]
     plan: Plan
     saga_input: Message
     replies: Mapping[str, Message]
+    over_queue: bool = False
 
     @property
     def children(self) -> tuple[Issue, ...]:

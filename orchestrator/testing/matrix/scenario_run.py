@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.channels.nats.outcome import after_another_delivery
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import Signal, StartSaga
@@ -21,15 +22,17 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
+from orchestrator.participant.queued.command import ACK_WAIT
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.matrix.journal import ScriptedJournal
 from orchestrator.testing.matrix.orchestrator import Orchestrator
 from orchestrator.testing.matrix.recorder import Recorder
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
-from orchestrator.testing.mock import ContractParticipant
+from orchestrator.testing.mock import ContractParticipant, Fault
 from orchestrator.testing.world.clock import EPOCH, VirtualClock
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.participants import sample
+from orchestrator.testing.world.queue import QueueConnection, VirtualQueue
 from orchestrator.testing.world.virtual_loop import Process, call_outside, spawn_outside
 from saga.v1.saga_pb2 import Decision
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry, WaitBegan
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState, Status
     from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
     from orchestrator.testing.mock.calls import Metadata
 
 SAGA_ID: Final = "matrix"
+REDELIVERED: Final = frozenset({Fault.FAIL_BEFORE, Fault.FAIL_AFTER, Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER})
+"""What is lost on its way from a queue to a participant or back is delivered again, within the same attempt."""
 ACCEPTED: Final = "accepted"
 """What came of a cancel that was not refused."""
 
@@ -53,6 +59,7 @@ _PATIENCE_SECONDS: Final = 4 * 60 * 60.0
 _AFTERWARDS_SECONDS: Final = 60.0
 _RESTART_SECONDS: Final = 1.0
 _SIGNAL_SECONDS: Final = 30.0
+_MOST_EVENTS: Final = 100_000
 _WAY_SECONDS: Final = 0.005
 _PAUSE_SECONDS: Final = 0.05
 
@@ -71,6 +78,7 @@ class Observations:
         during: the saga's status when an injected fault that lasts was about to end.
         left_in_doubt: the keys of the commands that were in doubt when the orchestrator was killed.
         errors: what starting, recovering and cancelling have raised.
+        told: what stands in the outbox.
     """
 
     state: SagaState
@@ -82,6 +90,7 @@ class Observations:
     during: Status | None
     left_in_doubt: frozenset[str]
     errors: Sequence[str]
+    told: Sequence[OutboxEvent]
 
 
 class ScenarioRun:
@@ -101,6 +110,7 @@ class ScenarioRun:
             services, replies=saga_under_test.replies, children=[issue.command for issue in saga_under_test.children]
         )
         self._recorder = Recorder(self._participant.ledger)
+        self._queue = VirtualQueue(self, VirtualClock()) if saga_under_test.over_queue else None
         self._orchestrators: list[Orchestrator] = []
         self._tasks: set[asyncio.Future[Any]] = set()
         self._cancel = ""
@@ -167,16 +177,24 @@ class ScenarioRun:
         """One attempt of one orchestrator; see :class:`~orchestrator.testing.world.network.Network`."""
         self._recorder.note_sent(command, metadata, await self._state())
         await asyncio.sleep(_WAY_SECONDS)
-        fault = self._script(command, metadata)
-        # By the contract as the participant has it; the saga's may be another.
-        outcome = self._participant.answer(
-            self._participant.commands.get(command.name, command), request, metadata, fault
-        )
+        outcome = await self._delivered(command, request, metadata)
         if not related("verifies", dict(metadata)) and self._script.reach(IN_FLIGHT, key_of(metadata)):
             await asyncio.sleep(_PAUSE_SECONDS)
         timed_out = isinstance(outcome, Unknown) and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED
         await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)
         self._recorder.note_answered(metadata, outcome)
+        return outcome
+
+    async def _delivered(self, command: Command, request: bytes, metadata: Metadata) -> Outcome:
+        """What comes of a delivery; a queue delivers again what was lost, to a participant that may have done it."""
+        # By the contract as the participant has it; the saga's may be another.
+        contract = self._participant.commands.get(command.name, command)
+        fault = self._script(command, metadata)
+        outcome = self._participant.answer(contract, request, metadata, fault)
+        while self._queue is not None and fault in REDELIVERED:
+            await asyncio.sleep(ACK_WAIT)
+            fault = self._script(command, metadata)
+            outcome = after_another_delivery(self._participant.answer(contract, request, metadata, fault))
         return outcome
 
     async def is_serving(self, service: str) -> bool:  # noqa: ARG002 - they are up and down together
@@ -190,9 +208,14 @@ class ScenarioRun:
         """Start another orchestrator."""
         process = Process(f"replica-{len(self._orchestrators) + 1}")
         journal = ScriptedJournal(self._journal, process, self._script, self._at_rest, self._answer_wait)
-        orchestrator = Orchestrator(process, journal, NetworkConnection(self, process), self._saga_under_test)
+        orchestrator = Orchestrator(process, journal, self._connection(process), self._saga_under_test)
         self._orchestrators.append(orchestrator)
         await orchestrator.spawn(orchestrator.worker.open())
+
+    def _connection(self, process: Process) -> NetworkConnection | QueueConnection:
+        if self._queue is None:
+            return NetworkConnection(self, process)
+        return QueueConnection(self._queue, process, VirtualClock())
 
     def _kill(self) -> None:
         self._orchestrators[-1].process.crash()
@@ -241,6 +264,7 @@ class ScenarioRun:
             self._during,
             self._left_in_doubt,
             self._errors,
+            [kept.event for kept in await self._journal.events(0, _MOST_EVENTS)],
         )
 
     def _watch(self, task: asyncio.Task[Any]) -> None:

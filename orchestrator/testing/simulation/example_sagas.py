@@ -19,6 +19,7 @@ from orchestrator import (
     TimeLimitPassed,
     approval,
     best_effort,
+    publish,
     saga,
     saga_id,
     scope,
@@ -34,6 +35,7 @@ from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub  # noqa: TC001 - the signatures of sagas are read
+from shop.order.v1.events_pb2 import OrderPlaced
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
@@ -79,6 +81,7 @@ async def bundle(order: StartOrderRequest, shop: Shop) -> Receipt:
 
     async def pack(line: Line) -> None:
         with scope(line.sku):
+            await publish(OrderPlaced(order_id=line.sku), at_once=True)
             await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=[line]))
             await shop.pricing.PriceOrder(PriceOrderRequest(lines=[line], country="DE"))
 
@@ -86,10 +89,12 @@ async def bundle(order: StartOrderRequest, shop: Shop) -> Receipt:
         for line in order.lines:
             group.create_task(pack(line))
     await asyncio.gather(_hold(order, shop), _ship(order, shop))
+    await publish(OrderPlaced(order_id=order_id, total=_PRICE))
     await best_effort(
         shop.analytics.RecordOrder(RecordOrderRequest(order_id=order_id, lines=order.lines, total=_PRICE))
     )
     await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    await publish(OrderPlaced(order_id=order_id, member=order.member))
     await asyncio.gather(_confirm(order, shop), _credit(order, shop))
     return Receipt(order_id=order_id, total=_PRICE)
 
@@ -169,7 +174,8 @@ async def patience(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 @saga("parcel", version=1)
 async def parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
-    """A child that can be compensated."""
+    """A child that can be compensated, and tells what it does."""
+    await publish(OrderPlaced(order_id=saga_id()))
     await shop.inventory.ReserveStock(ReserveStockRequest(order_id=saga_id(), lines=order.lines))
     await _ship(order, shop)
     return Receipt(order_id=saga_id())
@@ -187,6 +193,7 @@ async def tracked_parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
 async def till(order: StartOrderRequest, shop: Shop) -> Receipt:
     """A child with a pivot, which makes it a pivot of its parent."""
     await _hold(order, shop)
+    await publish(OrderPlaced(order_id=saga_id(), total=_PRICE))
     await shop.payment.CapturePayment(CapturePaymentRequest(order_id=saga_id(), amount=_PRICE))
     return Receipt(order_id=saga_id(), total=_PRICE)
 

@@ -24,6 +24,8 @@ from orchestrator.journal.entries import (
     CompensationResolved,
     CompensationSkipped,
     DeadlinePassed,
+    EventPublished,
+    EventsHandedOn,
     OutcomeResolved,
     RetryRequested,
     RollbackBegan,
@@ -47,6 +49,7 @@ from orchestrator.journal.keys import compensation_key, related
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.testing.mock import EffectLedger
+from orchestrator.testing.simulation.event_check import EventCheck
 from orchestrator.testing.simulation.lease_check import LeaseCheck
 from orchestrator.testing.simulation.observed_saga import ObservedSaga, goes_on_without, is_child, started_after
 from orchestrator.testing.simulation.promises import Broken, Promise
@@ -86,6 +89,7 @@ class Invariants:
         self.replies: dict[str, bytes] = {}
         self.leases = LeaseCheck(self.sagas, self.report)
         self._waits = WaitCheck(self.report)
+        self.events = EventCheck(self.report)
         self._on_broken = on_broken
         self._sent: dict[str, tuple[str, bytes]] = {}
         self._places: dict[str, tuple[str, str]] = {}
@@ -189,9 +193,10 @@ class Invariants:
             )
         sequence = known.sequence + len(append.entries)
         self.sagas[append.saga_id] = known._replace(sequence=sequence, begun=False)
-        for entry in append.entries:
+        for number, entry in enumerate(append.entries, start=1):
             self._check(known.state, entry)
             entry.apply(known.state)
+            self.events.became_durable(known.state, entry, sequence - len(append.entries) + number)
         self._waits.check_rest(known.state)
         if known.state.status is not append.status:
             self.report(
@@ -267,6 +272,8 @@ class Invariants:
                 | SagaParked()
                 | SagaWoken()
                 | ActProposed()
+                | EventPublished()
+                | EventsHandedOn()
             ):
                 pass  # the final check looks at what became of the saga
             case _:

@@ -21,6 +21,7 @@ class Promise(enum.Enum):
     REPLAY_IS_SILENT = "8. Replay is silent"
     ONE_TRACE = "9. One trace"
     TIME_AND_SIGNALS_ARE_FACTS = "11. Time and signals are facts"
+    EVENTS_TELL_THE_TRUTH = "12. An event is told if and only if it happened"
 
 
 class Broken(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.errors import JournalError
+from orchestrator.events.relay import Relay
 from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.simulation.store import SimulatedJournal
 from orchestrator.testing.world.clock import VirtualClock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.network import Network
     from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
+    from orchestrator.testing.simulation.sink import SimulatedSink
     from orchestrator.testing.simulation.store import SimulatedStore
     from orchestrator.testing.simulation.timeline import Timeline
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _LEASE_SECONDS: Final = 3.0
 _GRACE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 1.0
+_FOR_EVER_SECONDS: Final = 1e9
 _LONGEST_ABSENCE: Final = 8.0
 
 
@@ -58,6 +61,7 @@ class ReplicaProcess:
         worker: the worker.
         sagas: the facade, through which operators act on sagas of any replica.
         schedules: when sagas start by themselves.
+        relay: tells the sink of events.
         is_open: it has recovered what there was, and answers.
         is_stopping: it is being stopped in good order.
     """
@@ -67,6 +71,7 @@ class ReplicaProcess:
         name: str,
         network: Network,
         store: SimulatedStore,
+        sink: SimulatedSink,
         sagas: SagasUnderTest,
         definitions: Sequence[Definition],
         clock: VirtualClock,
@@ -91,7 +96,12 @@ class ReplicaProcess:
             lease=_LEASE_SECONDS,
             limits=limits,
             plan_of=lambda definition: sagas.plans[str(definition)],
+            tells_life=True,
         )
+        self.relay = Relay(
+            adapters.journal, sink, clock, owner=name, lease=_LEASE_SECONDS, give_up_after=_FOR_EVER_SECONDS
+        )
+        replica.worker.on_told = self.relay.wake
         replica.worker.beside.remove(replica.bulk_runner)  # nobody asks for a bulk act in a simulated world
         self.is_open = False
         self.is_stopping = False
@@ -115,6 +125,7 @@ class ReplicaProcess:
             except JournalError:
                 await asyncio.sleep(_RETRY_SECONDS)
         self.is_open = True
+        self.relay.open()
 
     async def close(self) -> None:
         """Stop in good order, be it before it was open."""
@@ -124,6 +135,7 @@ class ReplicaProcess:
         with contextlib.suppress(JournalError):
             await self.worker.close(_GRACE_SECONDS)
             self._invariants.leases.handed_over(self.name, VirtualClock().now())
+        await self.relay.close(_GRACE_SECONDS)
 
     def serves(self, definition: Definition) -> int:
         """The newest version of a saga that it serves and that takes the same input, this one at most; 0 for none."""
@@ -147,6 +159,7 @@ class SimulatedReplica:
         name: str,
         network: Network,
         store: SimulatedStore,
+        sink: SimulatedSink,
         sagas: SagasUnderTest,
         definitions: Sequence[Definition],
         timeline: Timeline,
@@ -155,6 +168,7 @@ class SimulatedReplica:
         self._name = name
         self._network = network
         self._store = store
+        self._sink = sink
         self._sagas = sagas
         self._definitions = definitions
         self._timeline = timeline
@@ -175,7 +189,9 @@ class SimulatedReplica:
         clock = VirtualClock(random.uniform(-skew, skew), random.uniform(-drift, drift))
         name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
-        process = ReplicaProcess(name, self._network, self._store, self._sagas, self._definitions, clock, self._limits)
+        process = ReplicaProcess(
+            name, self._network, self._store, self._sink, self._sagas, self._definitions, clock, self._limits
+        )
         process.begin()
         return process
 

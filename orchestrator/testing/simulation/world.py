@@ -30,6 +30,7 @@ from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.scheduled import ScheduleClients
+from orchestrator.testing.simulation.sink import SimulatedSink
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
 from orchestrator.testing.world.clock import EPOCH, VirtualClock
@@ -138,9 +139,10 @@ class _World:
         before = self._served_before(definitions)
         network = Network(self._sagas, self._loop, random, self._fault_rates, timeline, self._invariants)
         store = SimulatedStore(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
+        sink = SimulatedSink(self._seed, self._fault_rates, timeline, self._invariants)
         limits = draw_limits(self._seed, [service.full_name for service in self._sagas.services])
         replicas = [
-            SimulatedReplica(f"replica-{number}", network, store, self._sagas, before, timeline, limits)
+            SimulatedReplica(f"replica-{number}", network, store, sink, self._sagas, before, timeline, limits)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
         clients = ScheduleClients(replicas, self._sagas, random, timeline, self._invariants, self._seed)
@@ -157,12 +159,13 @@ class _World:
         ]
         await self._inject_faults([self._loop.create_task(each) for each in faults])
         timeline.note("world", "no_more_faults")
-        network.fault_rates = store.fault_rates = NO_FAULTS
+        network.fault_rates = store.fault_rates = sink.fault_rates = NO_FAULTS
         for host in network.hosts.values():
             host.up = True
         for replica in replicas:
             replica.recover_now(definitions)
         await self._settle_all(starts, clients, store)
+        await self._until_all_told()
         await FinalCheck(self._invariants).check(self._journal)
         await clients.check_schedules(self._journal)
 
@@ -206,6 +209,15 @@ class _World:
                 await clients.signal(saga_id)
         for saga_id in [*self._unsettled(), *await clients.unsettled_schedules(self._journal)]:
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
+
+    async def _until_all_told(self) -> None:
+        """Whatever has happened must be told."""
+        for _ in range(int(_LONGEST_RECOVERY_SECONDS)):
+            if not self._invariants.events.untold():
+                break
+            await asyncio.sleep(1.0)
+        sagas = self._invariants.sagas.items()
+        self._invariants.events.check_end({saga_id: observed.state for saga_id, observed in sagas})
 
     def _unsettled(self) -> list[str]:
         """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is, or for its room."""

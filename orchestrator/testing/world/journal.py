@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.testing.world.bulk_acts import BulkActsConnection
 from orchestrator.testing.world.figures import FiguresConnection
+from orchestrator.testing.world.outbox import OutboxConnection
 from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
 
@@ -44,7 +46,7 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnection):
+class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnection, OutboxConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -59,6 +61,7 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
         SchedulesConnection.__init__(self, journal, self._ask)
         FiguresConnection.__init__(self, journal, self._ask)
         BulkActsConnection.__init__(self, journal, self._ask)
+        OutboxConnection.__init__(self, journal, self._ask)
         self.journal = journal
         self.process = process
         self._waiting: Batch = []
@@ -385,9 +388,12 @@ class SwitchedJournal(JournalConnection):
     def _write_beginning(self, append: Append, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        state = fold(append.saga_id, [*result_of(self.journal.read(append.saga_id)), *entries])
+        written = [*result_of(self.journal.read(append.saga_id)), *entries]
+        state = fold(append.saga_id, written)
         assert state.status is not None
-        self.journal.append(append._replace(entries=entries, status=state.status, ended_at=state.ended_at)).result()
+        told = outbox_of(append.saga_id, written, append.expected_sequence, tells_life=False)
+        ended = append._replace(entries=entries, status=state.status, ended_at=state.ended_at, outbox=told)
+        self.journal.append(ended).result()
 
 
 def result_of(answer: Coroutine[Any, Any, T]) -> T:

@@ -6,8 +6,8 @@ Its arguments are where it listens for HTTP, ``host:port``, and the address of i
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -19,7 +19,7 @@ from services.chassis.listening import door
 from services.chassis.over_grpc.server import GrpcServer
 from services.chassis.over_http.server import HttpServer
 from services.chassis.over_nats.opening import open_queue
-from services.chassis.settings import Settings
+from services.chassis.settings import Settings, load_settings
 from services.chassis.spans import Untraced
 from tests.bench.checkout.participant import Checkout
 from tests.bench.processes import end_with_parent
@@ -28,10 +28,11 @@ from tests.bench.processes import end_with_parent
 async def main() -> None:
     end_with_parent()
     http, nats = sys.argv[1:]
-    settings = Settings(listen="127.0.0.1:0", http=http, nats=nats, database_url="sqlite://", STATE_DIR=Path())
+    os.environ.update(CHECKOUT_LISTEN="127.0.0.1:0", CHECKOUT_HTTP=http, CHECKOUT_NATS=nats)
+    contract = DESCRIPTOR.services_by_name["CheckoutService"]
+    settings = load_settings(Settings, name="checkout", contract=contract)
     entrance = door(settings, prefix="CHECKOUT_")
     servicer: Any = Checkout()
-    contract = DESCRIPTOR.services_by_name["CheckoutService"]
     answering = Answering(contract, servicer, tracing=Untraced(), trusts=entrance.trusts)
     server = GrpcServer(
         answering,

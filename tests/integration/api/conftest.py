@@ -20,12 +20,14 @@ from typer.testing import CliRunner
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.definition_service import DefinitionService
+from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
@@ -51,6 +53,7 @@ from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server
 from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
+from saga.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
@@ -190,6 +193,7 @@ async def serving(
     services: Services = {
         "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
         "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
+        "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
         "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
         "saga.v1.ScheduleService": partial(

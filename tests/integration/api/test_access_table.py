@@ -26,6 +26,7 @@ from saga.v1 import (
     access_service_pb2,
     bulk_service_pb2,
     definition_service_pb2,
+    event_service_pb2,
     figures_service_pb2,
     saga_service_pb2,
     schedule_service_pb2,
@@ -47,6 +48,7 @@ FILES: Final = (
     access_service_pb2,
     bulk_service_pb2,
     definition_service_pb2,
+    event_service_pb2,
     figures_service_pb2,
     saga_service_pb2,
     schedule_service_pb2,
@@ -259,7 +261,7 @@ def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(t
     }
     assert {rpc.roles for rpc in asked_of} == {
         frozenset(roles)
-        for roles in ((), ("VIEWER",), ("STARTER",), ("OPERATOR",), ("APPROVER",), ("OPERATOR", "STARTER"))
+        for roles in ((), ("VIEWER",), ("STARTER",), ("OPERATOR",), ("APPROVER",), ("ADMIN",), ("OPERATOR", "STARTER"))
     }
 
 

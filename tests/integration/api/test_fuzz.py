@@ -17,7 +17,10 @@ def test_who_may_change_nothing_changes_nothing_and_breaks_nothing(tmp_path: Pat
 
     assert result.problems == []
     assert result.calls == CALLS
-    assert {caller for caller, _ in result.answers} == {"nobody", "viewer"}
+    assert {caller.partition(" ")[0] for caller, _ in result.answers} == {"nobody", "viewer"}
     assert {"PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND", "OK"} <= {
         status for caller, status in result.answers if caller == "viewer"
+    }
+    assert {"200", "400", "403", "404", "405", "415", "504"} <= {
+        status for caller, status in result.answers if caller == "viewer over HTTP"
     }

@@ -92,6 +92,7 @@ ALONE: Final[dict[str, list[str]]] = {
     "doctor": ["--journal", "sqlite:journal.db"],
     "journal copy": ["--from", "sqlite:journal.db", "--to", "sqlite:other.db"],
     "generate": ["--protos", "protos", "--out", "stubs"],
+    "openapi": ["--sagas", "orchestrator.shop", "--out", "openapi.json"],
     "annotate": ["--protos", "protos"],
     "conform": ["shop.payment.v1.PaymentService", "--address", "127.0.0.1:1"],
     "faults": ["--sagas", "orchestrator.testing.simulation.example_sagas", "--saga", "nothing"],
@@ -101,7 +102,7 @@ ALONE: Final[dict[str, list[str]]] = {
     "console": [],
 }
 # Commands that go on until they are interrupted.
-ENDLESS: Final = {"serve", "mock", "feed"}
+ENDLESS: Final = ("serve", "mock", "feed")
 FAILING: Final = {"conform", "faults"}
 
 

@@ -102,7 +102,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         replica = serving(MemoryJournal(clock.now), Mocks(), "test", others=others, four_eyes=four_eyes)
         api = await stack.enter_async_context(replica)
-        seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk))
+        seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk, api.journal))
         application = Application(seen.sagas, Starts(seen.sagas, api.admission), clock, _nobody)
         authentication = open_authentication(AccessSettings(folder, None if alone else subjects), clock.now)
         stack.callback(asyncio.create_task(authentication.keep_fresh()).cancel)

@@ -10,7 +10,7 @@ from selling import Stubs, price, sell
 from orchestrator.bootstrap import OpenedReplica, opened
 from orchestrator.errors import SagaNotCompleted
 from orchestrator.settings import Settings, read_settings
-from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
+from orchestrator.testing.conformance import CheckFinding, Example, Examples, OverHttp, Report, check_participant
 from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -37,6 +37,12 @@ async def a_participant_held_against_its_contract(address: str) -> None:
     assert_type(report, Report)
     assert_type(report.findings, tuple[CheckFinding, ...])
     assert report.passed, report
+
+
+async def a_participant_over_http_held_against_its_contract() -> None:
+    way = OverHttp("http://127.0.0.1:8000/inventory")
+    assert_type(await check_participant(way, DESCRIPTOR.services_by_name["InventoryService"]), Report)
+    await way.close()
 
 
 async def sagas_without_an_api() -> None:

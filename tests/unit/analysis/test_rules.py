@@ -17,6 +17,7 @@ from orchestrator import (
     approval,
     best_effort,
     child,
+    publish,
     saga,
     signal,
     sleep,
@@ -75,6 +76,26 @@ def test_a_saga_that_commits_in_the_middle_breaks_no_rule() -> None:
         return Receipt()
 
     assert broken_by(place) == []
+
+
+def test_an_event_with_a_sensitive_field_breaks_event_is_public() -> None:
+    async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
+        await publish(order)
+        await publish(StartOrderRequest(), at_once=True)
+        await publish(ReserveStockRequest())
+        await shop.inventory.ReserveStock(RESERVE)
+        return Receipt()
+
+    assert broken_by(place) == ["tried v1 event-is-public"] * 2
+
+
+def test_an_event_that_is_not_awaited_breaks_call_is_awaited() -> None:
+    async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        publish(ReserveStockRequest())
+        await shop.inventory.ReserveStock(RESERVE)
+        return Receipt()
+
+    assert broken_by(place) == ["tried v1 call-is-awaited"]
 
 
 def test_a_use_of_a_stub_that_cannot_be_read_breaks_plan_is_readable() -> None:

@@ -99,7 +99,7 @@ def test_the_wheel_asks_for_nothing_that_only_developers_need(site_packages: Pat
     unasked = {name_of(each) for each in asked if "extra ==" not in each}
 
     assert unasked == {name_of(each) for each in project["dependencies"]}
-    extras = {"generate", "participant", "postgres", "services"}
+    extras = {"generate", "nats", "participant", "postgres", "services", "temporal"}
     assert set(re.findall(r"extra == '(\w+)'", "\n".join(asked))) == extras
 
 

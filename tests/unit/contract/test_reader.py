@@ -165,3 +165,9 @@ def test_the_type_of_a_field_is_shown_as_in_a_proto_file(compile_service: Compil
     wanted = compile_service(f"{service} {MESSAGES}").methods_by_name["Book"].input_type
 
     assert type_name(wanted.fields_by_name["it"]) == written.replace("Ticket", "ferry.v1.Ticket")
+
+
+def test_the_time_in_a_queue_is_that_of_the_contract_or_left_to_the_setting(compile_service: Compile) -> None:
+    stated = command(compile_service, "effect: EFFECT_QUERY queue_deadline: {seconds: 90}")
+    assert stated.queue_deadline == timedelta(seconds=90)
+    assert command(compile_service, "effect: EFFECT_QUERY").queue_deadline is None

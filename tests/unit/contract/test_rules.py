@@ -286,6 +286,10 @@ BREAKING: dict[str, list[str]] = {
             *("seconds: 86401", "seconds: 315576000000", "seconds: 9223372036854775807"),
         )
     ],
+    "queue-deadline-is-sane": [
+        service(rpc(f"effect: EFFECT_QUERY queue_deadline: {{{span}}}"))
+        for span in ("seconds: 0", "seconds: -1", "", "seconds: 604801")
+    ],
     "retry-is-sane": [
         service(rpc(f"effect: EFFECT_QUERY retry: {{{retry}}}"))
         for retry in (

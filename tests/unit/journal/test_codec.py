@@ -18,6 +18,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.codec import Row, decode, encode, name_of
+from orchestrator.journal.events import HeldEvent
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -65,6 +66,11 @@ KINDS: dict[object, Kind] = {
     ),
     WaitEnd: Kind(WaitEnd.DUE, WaitEnd.LEFT, st.sampled_from(WaitEnd)),
     Priority: Kind(Priority.NORMAL, Priority.HIGH, st.sampled_from(Priority)),
+    tuple[HeldEvent, ...]: Kind(
+        (),
+        (HeldEvent("a", "b", "c", 1, "d", b"\xff\x00"),),
+        st.lists(st.builds(HeldEvent, TEXTS, TEXTS, TEXTS, st.integers(), TEXTS, st.binary())).map(tuple),
+    ),
     bytes | None: Kind(None, b"", st.none() | st.binary()),
 }
 
@@ -160,6 +166,8 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "SagaQueued": 30,
         "SagaAdmitted": 31,
         "CommandQueued": 32,
+        "EventPublished": 35,
+        "EventsHandedOn": 36,
         "ActProposed": 40,
     }
 

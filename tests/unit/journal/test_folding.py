@@ -36,7 +36,7 @@ ROLLING_BACK = (STARTED, INTENDED, DONE, e.RollbackBegan(5, WHY), e.Compensation
 def fields(told: SagaState | CommandState | CompensationState) -> dict[str, object]:
     """Everything that a part of the state holds, the parts of it aside."""
     names = {name for kind in type(told).__mro__ for name in getattr(kind, "__slots__", ())}
-    return {name: getattr(told, name) for name in names - {"commands", "compensation", "waits", "signals"}}
+    return {name: getattr(told, name) for name in names - {"commands", "compensation", "events", "waits", "signals"}}
 
 
 def changed(

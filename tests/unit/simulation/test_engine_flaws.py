@@ -6,13 +6,14 @@ import pytest
 
 from tests.unit.simulation.built_in import world
 from tests.unit.simulation.engine_flaws import ENGINE_FLAWS, EngineFlaw
+from tests.unit.simulation.event_flaws import EVENT_FLAWS
 from tests.unit.simulation.queue_flaws import QUEUE_FLAWS
 from tests.unit.simulation.replica_flaws import REPLICA_FLAWS
 from tests.unit.simulation.schedule_flaws import SCHEDULE_FLAWS
 from tests.unit.simulation.waiting_flaws import WAITING_FLAWS
 
 MOST_SEEDS = 300
-FLAWS = (*ENGINE_FLAWS, *REPLICA_FLAWS, *SCHEDULE_FLAWS, *WAITING_FLAWS, *QUEUE_FLAWS)
+FLAWS = (*ENGINE_FLAWS, *REPLICA_FLAWS, *SCHEDULE_FLAWS, *WAITING_FLAWS, *QUEUE_FLAWS, *EVENT_FLAWS)
 
 
 @pytest.mark.parametrize("flaw", FLAWS, ids=[flaw.introduce.__name__ for flaw in FLAWS])

@@ -256,6 +256,13 @@ def test_the_rule_that_says_more_of_a_path_is_meant(rule: RuleOf) -> None:
     assert (routes.find("DELETE", "/v1/a"), routes.verbs("/v2")) == (None, frozenset())
 
 
+def test_a_path_that_is_not_in_utf_8_is_no_path(rule: RuleOf) -> None:
+    routes = Routes([rule('get: "/v1/{shelf_id}"')])
+    assert (routes.find("POST", "/v1/%FF"), routes.verbs("/v1/%FF")) == (None, frozenset())
+    with pytest.raises(UnicodeDecodeError):
+        routes.find("GET", "/v1/%FF")
+
+
 def test_two_rpcs_of_one_path_are_refused(rule: RuleOf) -> None:
     with pytest.raises(RuleError, match="same path"):
         Routes([rule('get: "/v1/{shelf_id}"'), rule('get: "/v1/{number}"')])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from orchestrator.testing.matrix import fault_matrix
+from orchestrator.testing.matrix import fault_matrix, scenario_run
 from orchestrator.testing.matrix.fault_case import FaultKind
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from tests.unit.testing.matrix import flaws
@@ -167,3 +167,14 @@ async def test_a_flaw_makes_the_faults_fail_that_show_the_flaw(
 
 def test_every_kind_of_fault_is_looked_at() -> None:
     assert {fault_case.kind for fault_case in FAULT_CASES} == set(FaultKind)
+
+
+async def test_a_queue_whose_later_deliveries_are_believed_to_settle_the_earlier_ones_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scenario_run, "after_another_delivery", lambda outcome: outcome)
+
+    matrix = await fault_matrix(sell, over_queue=True)
+
+    assert set(failed(matrix)) == {"front: refused after doubt", "compensation: fronted after"}
+    assert any("ReserveStock#1 stands" in cell.explanation for cell in matrix.failures)

@@ -36,6 +36,12 @@ def test_place_order_comes_to_a_legal_end_with_every_fault(matrix: Matrix) -> No
     assert matrix.passed
 
 
+async def test_it_also_does_where_its_commands_go_over_a_queue() -> None:
+    over_queue = await fault_matrix(place_order, over_queue=True)
+
+    assert over_queue.passed, over_queue
+
+
 def test_every_command_of_its_plan_meets_every_fault(matrix: Matrix, rows: dict[str, str]) -> None:
     assert not matrix.unreached
     assert set(matrix.commands) == set(rows.values())

@@ -1,0 +1,348 @@
+"""The relay: at least once, in the order of each saga, whatever the sink does and whoever dies. In virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from orchestrator.events.relay import Relay
+from orchestrator.events.sink import NotTaken
+from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.testing.world.clock import VirtualClock
+from orchestrator.testing.world.sink import ScriptedSink
+from orchestrator.testing.world.virtual_loop import VirtualLoop
+from tests.support.journals import told
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from orchestrator.ports.outbox import KeptEvent
+
+T = TypeVar("T")
+
+HOUR = 3600.0
+GIVE_UP = 2 * HOUR
+DOWN = NotTaken("nobody there", answered=False)
+BROKEN = NotTaken("500", answered=True)
+
+
+class World:
+    """An outbox, one sink, and as many relays as a test needs."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.journal = MemoryJournal(self.clock.now, MemoryState())
+        self.sink = ScriptedSink()
+        self._number = 0
+
+    def tell(self, *saga_ids: str) -> None:
+        """Let these sagas tell one event each."""
+        for saga_id in saga_ids:
+            self._number += 1
+            self.journal.tell([told(self._number, saga_id, at=self.clock.now())])
+
+    def relay(self, owner: str = "a") -> Relay:
+        """A relay that has begun."""
+        relay = Relay(self.journal, self.sink, self.clock, owner=owner, lease=15.0, give_up_after=GIVE_UP)
+        relay.open()
+        return relay
+
+    async def die(self, relay: Relay) -> None:
+        """End a relay as a killed process ends."""
+        assert relay._task is not None
+        relay._task.cancel()
+        await asyncio.wait([relay._task])
+
+
+def run(test: Callable[[World], Awaitable[T]], seed: int | None = None) -> T:
+    """Run a test in a virtual world; with a seed, what is ready runs in another order."""
+    with contextlib.closing(VirtualLoop(None if seed is None else Random(seed))) as loop:
+
+        async def play() -> T:
+            return await test(World())
+
+        result = loop.run_until_complete(play())
+        loop.sweep()
+        return result
+
+
+def positions(events: Sequence[KeptEvent], saga_id: str = "") -> list[int]:
+    return [each.position for each in events if saga_id in ("", each.event.saga_id)]
+
+
+def first_of_each(events: Sequence[KeptEvent]) -> list[KeptEvent]:
+    """The deliveries without the repeated ones."""
+    return list(dict.fromkeys(events))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_event_is_told_and_those_of_one_saga_in_their_order(seed: int) -> None:
+    async def test(world: World) -> None:
+        random = Random(seed)
+        sagas = [random.choice("abcdef") for _ in range(500)]
+        world.sink.seconds = lambda _event: random.random() / 10
+        world.relay()
+        for number in range(0, 500, 50):
+            world.tell(*sagas[number : number + 50])
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(60)
+
+        assert sorted(positions(world.sink.told)) == list(range(1, 501)), "once each, where nothing fails"
+        for saga_id in "abcdef":
+            mine = positions(world.sink.told, saga_id)
+            assert mine == sorted(mine)
+
+    run(test, seed)
+
+
+def test_a_receiver_that_is_down_for_an_hour_gets_all_events_afterwards_and_is_left_in_peace_until_then() -> None:
+    async def test(world: World) -> None:
+        world.sink.answer = lambda _event: DOWN
+        world.relay()
+        for minute in range(60):
+            world.tell(f"saga-{minute}", f"saga-{minute}", "of-all")
+            await asyncio.sleep(60)
+        asked = len(world.sink.asked)
+        assert asked < 200, "it tries once in a while, one event at a time"
+        world.sink.answer = lambda _event: None
+        await asyncio.sleep(120)
+
+        assert sorted(set(positions(world.sink.told))) == list(range(1, 181))
+        for saga_id in ("of-all", "saga-7"):
+            mine = positions(world.sink.told, saga_id)
+            assert mine == sorted(mine)
+        assert await world.journal.dead_letters("sink", 0, 9) == []
+        (record,) = await world.journal.sinks()
+        assert (record.position, record.blocked, record.failing_since) == (180, 0, None)
+
+    run(test)
+
+
+def test_a_receiver_that_is_down_for_longer_than_an_event_may_fail_loses_nothing() -> None:
+    async def test(world: World) -> None:
+        world.tell(*(f"saga-{number}" for number in range(20)))
+        world.sink.answer = lambda _event: DOWN
+        world.relay()
+        await asyncio.sleep(5 * GIVE_UP)
+        assert await world.journal.dead_letters("sink", 0, 9) == []
+        world.sink.answer = lambda _event: None
+        await asyncio.sleep(HOUR)
+
+        assert sorted(positions(world.sink.told)) == list(range(1, 21))
+
+    run(test)
+
+
+def test_an_event_that_the_sink_refuses_holds_up_its_own_saga_alone_and_until_its_dead_letter_alone() -> None:
+    async def test(world: World) -> None:
+        world.tell("bad", "good", "bad", "good")
+        world.sink.answer = lambda event: BROKEN if event.position == 1 else None
+        world.relay()
+        await asyncio.sleep(10)
+        world.tell("good", "bad", "other")
+        await asyncio.sleep(10)
+        assert positions(world.sink.told) == [2, 4, 5, 7], "the others go on, the later ones of the saga wait"
+
+        await asyncio.sleep(GIVE_UP + HOUR)
+
+        assert positions(world.sink.told, "bad") == [3, 6]
+        (dead,) = await world.journal.dead_letters("sink", 0, 9)
+        assert (dead.position, dead.saga_id, dead.error) == (1, "bad", "500")
+        assert dead.attempts > 100
+
+    run(test)
+
+
+def test_an_event_that_is_taken_at_last_is_followed_by_those_that_waited() -> None:
+    async def test(world: World) -> None:
+        world.tell("bad", "bad", "good")
+        world.sink.answer = lambda event: BROKEN if event.position == 1 else None
+        world.relay()
+        await asyncio.sleep(HOUR)
+        world.tell("bad")
+        world.sink.answer = lambda _event: None
+        await asyncio.sleep(70)
+
+        assert positions(world.sink.told, "bad") == [1, 2, 4]
+        (record,) = await world.journal.sinks()
+        assert (record.position, record.blocked) == (4, 0)
+
+    run(test)
+
+
+def test_an_event_that_the_sink_is_slow_to_take_holds_up_its_own_saga_alone() -> None:
+    async def test(world: World) -> None:
+        world.sink.seconds = lambda event: 9.0 if event.event.saga_id == "slow" else 0.01
+        world.relay()
+        for _ in range(30):
+            world.tell("slow", "quick")
+            await asyncio.sleep(1)
+        assert len(positions(world.sink.told, "quick")) >= 28
+        await asyncio.sleep(300)
+
+        assert positions(world.sink.told, "slow") == list(range(1, 61, 2))
+
+    run(test)
+
+
+def test_an_event_at_which_the_sink_hangs_becomes_a_dead_letter_because_others_are_taken() -> None:
+    async def test(world: World) -> None:
+        world.tell("hangs", "hangs")
+        world.sink.seconds = lambda event: 99.0 if event.position == 1 else 0.0
+        world.relay()
+        for _ in range(4):
+            await asyncio.sleep(HOUR)
+            world.tell("good")
+
+        assert [each.position for each in await world.journal.dead_letters("sink", 0, 9)] == [1]
+        assert positions(world.sink.told, "hangs") == [2]
+        assert len(positions(world.sink.told, "good")) == 3
+
+    run(test)
+
+
+def test_a_dead_letter_is_told_once_somebody_asks_for_that() -> None:
+    async def test(world: World) -> None:
+        world.tell("bad", "bad")
+        world.sink.answer = lambda event: BROKEN if event.position == 1 else None
+        world.relay()
+        await asyncio.sleep(GIVE_UP + HOUR)
+        await world.journal.retry_dead_letters("sink", [1])
+        await asyncio.sleep(10)
+        (dead,) = await world.journal.dead_letters("sink", 0, 9)
+        assert dead.due_at is None, "tried in vain, and left in peace"
+        world.sink.answer = lambda _event: None
+        await world.journal.retry_dead_letters("sink", [])
+        await asyncio.sleep(10)
+
+        assert positions(world.sink.told) == [2, 1]
+        assert await world.journal.dead_letters("sink", 0, 9) == []
+
+    run(test)
+
+
+def test_a_sink_that_asks_to_be_left_alone_is_left_alone_for_so_long() -> None:
+    async def test(world: World) -> None:
+        world.tell("a")
+        world.sink.answer = lambda _event: NotTaken("429", answered=True, retry_after=600)
+        world.relay()
+        await asyncio.sleep(599)
+        assert len(world.sink.asked) == 1
+        world.sink.answer = lambda _event: None
+        await asyncio.sleep(5)
+
+        assert positions(world.sink.told) == [1]
+
+    run(test)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_relay_that_dies_is_followed_by_one_that_misses_nothing_and_keeps_the_order(seed: int) -> None:
+    async def test(world: World) -> None:
+        random = Random(seed)
+        failing = set(random.sample(range(1, 301), 20))
+        world.sink.seconds = lambda _event: random.random() / 5
+        world.sink.answer = lambda event: BROKEN if event.position in failing and random.random() < 0.5 else None
+        for life in range(6):
+            relay = world.relay(f"life-{life}")
+            world.tell(*(random.choice("abcdefgh") for _ in range(50)))
+            await asyncio.sleep(random.uniform(0, 8))
+            await world.die(relay)
+        world.relay("last")
+        await asyncio.sleep(900)
+
+        taken = first_of_each(world.sink.told)
+        assert sorted(positions(taken)) == list(range(1, 301))
+        for saga_id in "abcdefgh":
+            mine = positions(taken, saga_id)
+            assert mine == sorted(mine)
+
+    run(test, seed)
+
+
+def test_of_two_replicas_one_tells_until_it_falls_silent_then_the_other() -> None:
+    async def test(world: World) -> None:
+        first, other = world.relay("a"), world.relay("b")
+        world.tell(*"aaaa")
+        await asyncio.sleep(5)
+        assert sorted([first.told, other.told]) == [0, 4]
+        active = first if first.told else other
+        await world.die(active)
+        world.tell(*"aaaa")
+        await asyncio.sleep(20)
+        assert len(world.sink.told) == 4, "the lease lasts"
+        await asyncio.sleep(20)
+
+        assert positions(world.sink.told) == list(range(1, 9))
+
+    run(test)
+
+
+def test_a_relay_that_is_closed_tells_what_is_there_and_lets_another_have_the_sink_at_once() -> None:
+    async def test(world: World) -> None:
+        first = world.relay("a")
+        await asyncio.sleep(1)
+        world.tell(*"abcd")
+        await first.close(5)
+        assert sorted(positions(world.sink.told)) == [1, 2, 3, 4]
+        world.relay("b")
+        world.tell("a")
+        await asyncio.sleep(2)
+
+        assert positions(world.sink.told)[4:] == [5]
+
+    run(test)
+
+
+def test_a_replay_tells_everything_after_a_position_again_with_the_same_ids() -> None:
+    async def test(world: World) -> None:
+        world.tell(*"abab")
+        world.relay()
+        await asyncio.sleep(1)
+        await world.journal.replay("sink", 1)
+        await asyncio.sleep(5)
+
+        again = world.sink.told[4:]
+        assert sorted(positions(again)) == [2, 3, 4]
+        assert {each.event.event_id for each in again} < {each.event.event_id for each in world.sink.told[:4]}
+
+    run(test)
+
+
+def test_a_relay_that_lost_its_claim_writes_nothing_down() -> None:
+    async def test(world: World) -> None:
+        world.tell("a")
+        world.sink.seconds = lambda _event: 5.0
+        world.relay("a")
+        await asyncio.sleep(0.5)
+        await world.journal.replay("sink", 0)
+        await asyncio.sleep(60)
+
+        (record,) = await world.journal.sinks()
+        assert record.position == 1
+        assert positions(world.sink.told)[-1] == 1
+
+    run(test)
+
+
+def test_an_event_at_which_a_sink_itself_fails_holds_up_its_own_saga_alone() -> None:
+    def fail(event: KeptEvent) -> NotTaken | None:
+        if event.event.saga_id == "bad":
+            raise ValueError("no such type")
+        return None
+
+    async def test(world: World) -> None:
+        world.tell("bad", "good", "bad", "good")
+        world.sink.answer = fail
+        world.relay()
+        await asyncio.sleep(GIVE_UP + HOUR)
+
+        assert positions(world.sink.told) == [2, 4]
+        dead = await world.journal.dead_letters("sink", 0, 9)
+        assert dead[0].error == "ValueError: no such type"
+
+    run(test)
