@@ -30,14 +30,17 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run jaeger promtool test test-long lint soak bench bench-full bench-micro mutants simulate screenshots format \
+.PHONY: help demo demo-choreography run jaeger promtool test test-long lint soak bench bench-full bench-micro mutants simulate screenshots format \
 	generate baseline lock clean
 
 help: ## list what make can do here
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and prove it; CHANNEL=nats, http or mixed
 	@CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo
+
+demo-choreography: $(INSTALLED) $(GENERATED) ## sell the same orders by a saga and by events, and see what each way shows
+	@$(BIN)/python -m orchestrator.shop.demo.choreography
 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; CHANNEL=nats, http or mixed; Ctrl-C stops them
 	@REPLICAS=$(REPLICAS) CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo.run
@@ -55,7 +58,7 @@ promtool: $(TOOLS)/promtool ## check the alert rules with Prometheus' own tool; 
 
 # Each test is in one of two tiers: tests/conftest.py names the folders that take long.
 test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-long: $(INSTALLED) ## run the tests that take longer: killed processes, a bad network, everything from outside
 	$(BIN)/pytest -m long

@@ -466,7 +466,7 @@ def _relays(settings: Settings, journal: Journal, clock: Clock, owner: str) -> R
         SettingsError: a sink cannot be used as it is set.
     """
     files = SinkFiles(settings.events_secrets, settings.events_tls_ca)
-    sinks = open_sinks(settings.events_sinks, files, NatsSecurity(), insecure=settings.insecure)
+    sinks = open_sinks(settings.events_sinks, files, nats_security(settings), insecure=settings.insecure)
     return Relays(
         journal,
         sinks,

@@ -24,8 +24,6 @@ from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
-from orchestrator.api.openapi.document import description
-from orchestrator.api.over_http.door import HttpApi
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
@@ -62,6 +60,7 @@ OWN_SERVICES: Final = (
     "saga.v1.AccessService",
     "saga.v1.BulkActService",
     "saga.v1.DefinitionService",
+    "saga.v1.EventService",
     "saga.v1.FiguresService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",
@@ -264,7 +263,8 @@ def _console(
 ) -> ConsoleServer | None:
     if not settings.console_listen:
         return None
-    # Imported here, so that a replica without a console imports no web server.
+    # Imported here, so that a replica without a console imports no web server, and nothing that only HTTP needs.
+    from orchestrator.api.over_http.door import HttpApi  # noqa: PLC0415
     from orchestrator.console.opening import ConsoleSettings, open_console  # noqa: PLC0415
 
     api = HttpApi(
@@ -272,7 +272,7 @@ def _console(
         authentication,
         application.clock,
         settings.most_message_bytes,
-        partial(description, tuple(application.services)),
+        partial(_description, tuple(application.services)),
     )
 
     wanted = ConsoleSettings(
@@ -285,3 +285,10 @@ def _console(
         settings.tls_ca,
     )
     return open_console(wanted, application, engine, authentication, pages, api)
+
+
+def _description(services: Iterable[str]) -> bytes:
+    """What is answered over HTTP, described; only an orchestrator that is asked for it pays for it."""
+    from orchestrator.api.openapi.document import description  # noqa: PLC0415
+
+    return description(services)

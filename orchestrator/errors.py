@@ -251,10 +251,16 @@ class SinkNotFound(OrchestratorError):
 
 
 class ScheduleNotFound(ScheduleError):
-    """There is no such schedule."""
+    """There is no such schedule.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, f"there is no schedule {name!r}")
+    Args:
+        name: that was asked for.
+        deleted: by whom and when the last one of this name was deleted, in words; empty where nobody has.
+    """
+
+    def __init__(self, name: str, deleted: str = "") -> None:
+        told = f"; {deleted}" if deleted else ""
+        super().__init__(name, f"there is no schedule {name!r}{told}")
 
 
 class ScheduleExists(ScheduleError):

@@ -49,7 +49,12 @@ class NarrowedSchedules:
 
     async def get(self, name: str) -> Schedule:
         """See the facade."""
-        schedule = await self._schedules.get(name)
+        try:
+            schedule = await self._schedules.get(name)
+        except ScheduleNotFound:
+            if narrowing():  # of one that was deleted, it is not known whose it was
+                raise ScheduleNotFound(name) from None
+            raise
         if not self._can_be_seen(schedule):
             raise ScheduleNotFound(name)
         return schedule

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.outbox import SinkActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Console:
     def bulk(self) -> BulkActs:
         """The same act on many sagas."""
         return self.engine.bulk
+
+    @property
+    def events(self) -> SinkActs:
+        """What was told, and whom."""
+        return self.engine.events
 
     @property
     def clock(self) -> Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.console.pages import acts, bulk, definitions, desk, overview, saga, sagas, schedules
+from orchestrator.console.pages import acts, bulk, definitions, desk, events, overview, saga, sagas, schedules
 from orchestrator.console.rendering import Link
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ NAVIGATION: Final = (
     Link("/bulk", "Bulk acts"),
     Link("/definitions", "Definitions"),
     Link("/schedules", "Schedules"),
+    Link("/events", "Events"),
 )
 
 OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (
@@ -31,5 +32,6 @@ OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (
     bulk.pages,
     definitions.pages,
     schedules.pages,
+    events.pages,
 )
 """What makes them."""

@@ -1,7 +1,8 @@
 """Where sinks are, and how they want to be told: read from one URL each.
 
-``nats://host:4222/<prefix>``
-    The JetStream there; an event is published to ``<prefix>.<type>``. The prefix is ``events`` unless it is said.
+``nats://host:4222/<prefix>``, ``tls://host:4222/<prefix>``
+    The JetStream there, over TLS in the second form. An event is published to ``<prefix>.<type>``; the prefix is
+    ``events`` unless it is said.
 ``https://host/path``, ``http://host/path``
     A webhook: an event is POSTed there.
 
@@ -25,7 +26,7 @@ from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
 from orchestrator.events.cloud_event import DataFormat
 
-NATS: Final = "nats"
+NATS: Final = ("nats", "tls")
 WEBHOOKS: Final = ("http", "https")
 DEFAULT_PREFIX: Final = "events"
 
@@ -41,7 +42,7 @@ class SinkAddress(NamedTuple):
 
     Attributes:
         name: under which the outbox keeps how far it was told.
-        scheme: ``nats``, ``http`` or ``https``.
+        scheme: ``nats``, ``tls``, ``http`` or ``https``.
         server: ``host:port`` of a NATS server, or the host of a webhook.
         target: the prefix of the subjects, or the URL of the webhook without what is said for us.
         data_format: how the message of an event is written.
@@ -80,8 +81,10 @@ def read_address(name: str, url: str) -> SinkAddress:
         port = parts.port
     except ValueError as error:
         raise _refused(name, str(error)) from None
-    if parts.scheme not in (NATS, *WEBHOOKS) or not parts.hostname:
-        raise _refused(name, f"{url!r} is no address; write nats://host:port/prefix, https://host/path or http://...")
+    if parts.scheme not in (*NATS, *WEBHOOKS) or not parts.hostname:
+        raise _refused(
+            name, f"{url!r} is no address; write nats://host:port/prefix, tls://..., https://host/path or http://..."
+        )
     said = parse_qs(parts.query, keep_blank_values=True)
     if unknown := sorted(set(said) - _KNOWN):
         raise _refused(name, f"what is {unknown[0]!r}? A query says {', '.join(sorted(_KNOWN))}; it is not sent")

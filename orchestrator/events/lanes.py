@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.events.cloud_event import UnknownEventType
 from orchestrator.events.sink import NotTaken
 
 if TYPE_CHECKING:
@@ -74,8 +73,8 @@ class Lane:
                     return LaneEnd(self._taken)
                 try:
                     failure = await sink.tell(event)
-                except UnknownEventType as error:
-                    failure = NotTaken(str(error), answered=True)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it holds up no other saga
+                    failure = NotTaken(f"{type(error).__name__}: {error}", answered=True)
             note(self.saga_id, failure)
             if failure is not None:
                 return LaneEnd(self._taken, (event, failure))

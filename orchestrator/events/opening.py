@@ -7,7 +7,8 @@ import ssl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.connections.nats import NatsConnection
-from orchestrator.connections.nats_security import NatsSecurity, NatsServer, refuse_readable
+from orchestrator.connections.nats_security import PREFIX, NatsSecurity, NatsServer
+from orchestrator.contract.addresses import TLS
 from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import NATS, SinkAddress, read_address
 from orchestrator.events.http.signing import read_secrets
@@ -50,17 +51,22 @@ def open_sinks(sinks: Mapping[str, str], files: SinkFiles, nats: NatsSecurity, *
         SettingsError: an address, a secret or a file cannot be used, or events would be open to a network.
     """
     addresses = [read_address(name, url) for name, url in sinks.items()]
-    webhooks = {each.name for each in addresses if each.scheme != NATS}
+    webhooks = {each.name for each in addresses if each.scheme not in NATS}
     if unused := sorted(set(files.secrets) - webhooks):
         raise SettingsError(f"{_PREFIX}SECRETS: {unused[0]} is no webhook of {_PREFIX}SINKS")
-    servers = {each.server: NatsServer(each.server, encrypted=nats.names_authorities) for each in addresses}
-    refuse_readable([servers[each.server] for each in addresses if each.scheme == NATS], nats, insecure=insecure)
     return [
-        NatsSink(each, NatsConnection(servers[each.server], nats, "orchestrator events"))
-        if each.scheme == NATS
-        else _webhook(each, files, insecure=insecure)
+        (_nats_sink(each, nats, insecure=insecure) if each.scheme in NATS else _webhook(each, files, insecure=insecure))
         for each in addresses
     ]
+
+
+def _nats_sink(address: SinkAddress, nats: NatsSecurity, *, insecure: bool) -> NatsSink:
+    server = NatsServer(address.server, encrypted=address.scheme == TLS)
+    missing = [] if server.encrypted else ["TLS (tls:// in its address)"]
+    missing += [] if nats.is_known else [f"a login ({PREFIX}LOGIN, or {PREFIX}CERTIFICATE)"]
+    if address.is_away and missing:
+        _refuse_open(address, f"without {' and '.join(missing)}", insecure=insecure)
+    return NatsSink(address, NatsConnection(server, nats, "orchestrator events"))
 
 
 def _webhook(address: SinkAddress, files: SinkFiles, *, insecure: bool) -> Webhook:
@@ -69,12 +75,7 @@ def _webhook(address: SinkAddress, files: SinkFiles, *, insecure: bool) -> Webho
     is_open = address.scheme == "http"
     if address.is_away and (is_open or not secrets):
         what = "without TLS" if is_open else f"unsigned: name its secret, {_PREFIX}SECRETS={address.name}=<file>"
-        if not insecure:
-            raise SettingsError(
-                f"{_PREFIX}SINKS, {address.name}: events would be sent to {address.server} {what}; or say --insecure "
-                "(ORCHESTRATOR_INSECURE=true) where the network itself is safe"
-            )
-        _log.warning("INSECURE: events are sent to %s %s", address.server, what)
+        _refuse_open(address, what, insecure=insecure)
     return Webhook(address, secrets, None if is_open else _context(files.tls_ca))
 
 
@@ -83,3 +84,13 @@ def _context(ca: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{_PREFIX}TLS_CA: {ca}: {error}") from None
+
+
+def _refuse_open(address: SinkAddress, what: str, *, insecure: bool) -> None:
+    """Raises: SettingsError: events would leave the machine like this, and nobody has said that they may."""
+    if not insecure:
+        raise SettingsError(
+            f"{_PREFIX}SINKS, {address.name}: events would be sent to {address.server} {what}; or say --insecure "
+            "(ORCHESTRATOR_INSECURE=true) where the network itself is safe"
+        )
+    _log.warning("INSECURE: events are sent to %s %s", address.server, what)

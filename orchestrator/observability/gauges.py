@@ -8,9 +8,10 @@ from orchestrator.journal.state import Status
 from orchestrator.observability import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.observability.tallies import Attributes
+    from orchestrator.ports.outbox import SinkRecord
     from orchestrator.ports.readings import Reading
 
 _OPEN: Final = (Status.RUNNING, Status.WAITING, Status.COMPENSATING, Status.SUSPENDED)
@@ -43,6 +44,8 @@ def gauges_of(reading: Reading) -> Mapping[str, Series]:
         gauges[names.SAGAS_QUEUED] = _by_definition(reading.queued)
     if reading.unclaimed is not None:
         gauges[names.SAGAS_UNCLAIMED] = _by_definition(reading.unclaimed)
+    if reading.sinks is not None:
+        gauges |= _sinks(reading.sinks, reading.read_at)
     return gauges
 
 
@@ -59,6 +62,21 @@ def _open_sagas(reading: Reading) -> dict[str, Series]:
             numbers[about] = count.number if count else 0
             ages[about] = _seconds(count.oldest_started_at, reading.read_at) if count else 0.0
     return {names.SAGAS_OPEN: numbers, names.SAGAS_OLDEST: ages}
+
+
+def _sinks(sinks: Sequence[SinkRecord], now: int) -> dict[str, Series]:
+    told: dict[str, Callable[[SinkRecord], float]] = {
+        names.EVENTS_BEHIND: lambda sink: sink.behind,
+        names.EVENTS_LAG: lambda sink: _since(sink.oldest_at, now),
+        names.EVENTS_FAILING: lambda sink: _since(sink.failing_since, now),
+        names.EVENTS_BLOCKED: lambda sink: sink.blocked,
+        names.EVENTS_DEAD: lambda sink: sink.dead,
+    }
+    return {name: {((names.SINK, sink.name),): value(sink) for sink in sinks} for name, value in told.items()}
+
+
+def _since(instant: int | None, now: int) -> float:
+    return 0.0 if instant is None else _seconds(instant, now)
 
 
 def _by_definition(numbers: Mapping[str, int]) -> Series:

@@ -66,6 +66,7 @@ _OF_CALL: Final = (
     names.SAGA_OUTCOME,
 )
 _PARTICIPANT: Final = (names.PARTICIPANT,)
+_SINK: Final = (names.SINK,)
 
 INSTRUMENTS: Final = (
     Instrument(names.SAGAS_STARTED, Kind.COUNTER, "{saga}", "Sagas that were started.", _DEFINITION),
@@ -123,6 +124,25 @@ INSTRUMENTS: Final = (
     Instrument(
         names.SAGAS_UNCLAIMED, Kind.GAUGE, "{saga}", "Those that no replica advances.", _DEFINITION, shared=True
     ),
+    Instrument(names.EVENTS_BEHIND, Kind.GAUGE, "{event}", "Events that a sink is yet to be told.", _SINK, shared=True),
+    Instrument(names.EVENTS_LAG, Kind.GAUGE, "s", "How long ago the oldest of them happened.", _SINK, shared=True),
+    Instrument(
+        names.EVENTS_FAILING,
+        Kind.GAUGE,
+        "s",
+        "For how long a sink has taken nothing; 0 where it does.",
+        _SINK,
+        shared=True,
+    ),
+    Instrument(
+        names.EVENTS_BLOCKED,
+        Kind.GAUGE,
+        "{saga}",
+        "Sagas whose events wait for one that a sink has not taken.",
+        _SINK,
+        shared=True,
+    ),
+    Instrument(names.EVENTS_DEAD, Kind.GAUGE, "{event}", "Events that were given up for a sink.", _SINK, shared=True),
     Instrument(names.SAGAS_RECOVERING, Kind.GAUGE, "{saga}", "Sagas that this process has yet to recover."),
     Instrument(
         names.CIRCUIT_OPEN, Kind.GAUGE, "1", "1 where this process believes the participant down.", _PARTICIPANT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from orchestrator.ports.bulk_acts import KeptBulkActs
 from orchestrator.ports.figures import FigureKeeping, FigureReader
 from orchestrator.ports.noted_waits import NotedWaits
-from orchestrator.ports.outbox import Outbox
+from orchestrator.ports.outbox import Outbox, SinkReader
 from orchestrator.ports.queues import Queues
 from orchestrator.ports.quotas import Quotas
 from orchestrator.ports.requested_acts import RequestedActs
@@ -94,7 +94,7 @@ class Moving(NamedTuple):
     looked_at: int
 
 
-class JournalReader(EndedReader, FigureReader, Protocol):
+class JournalReader(EndedReader, FigureReader, SinkReader, Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.

@@ -150,7 +150,14 @@ class SinkAct(NamedTuple):
     requested_by: str
 
 
-class OutboxReader(Protocol):
+class SinkReader(Protocol):
+    """What can be asked of the sinks, also beside the orchestrators that have the journal."""
+
+    async def sinks(self) -> list[SinkRecord]:
+        """Every sink that was ever claimed, and not forgotten, by name."""
+
+
+class OutboxReader(SinkReader, Protocol):
     """What can be asked of the outbox without changing it."""
 
     async def events(self, after: int, limit: int, saga_id: str = "", until: int | None = None) -> list[KeptEvent]:
@@ -169,9 +176,6 @@ class OutboxReader(Protocol):
         Args:
             instant: nanoseconds since the epoch, UTC.
         """
-
-    async def sinks(self) -> list[SinkRecord]:
-        """Every sink that was ever claimed, and not forgotten, by name."""
 
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters of a sink after a position, in their order."""
@@ -213,6 +217,9 @@ class Outbox(SinkActs, Protocol):
 
     async def release_sink(self, sink: str, owner: str) -> None:
         """Let another one have it now."""
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """Put events into the outbox without the entries that told them: those of a journal that is being copied."""
 
     async def delete_events(self, before: int, limit: int) -> int:
         """Delete old events that every sink has been told of; how many.

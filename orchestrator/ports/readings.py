@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.catalogue import SagaCount
+    from orchestrator.ports.outbox import SinkRecord
 
 
 class ParticipantReading(NamedTuple):
@@ -36,9 +37,10 @@ class Reading(NamedTuple):
         claims_lost: how many claims it has lost to other replicas so far.
         participants: one for each service.
         open: the sagas in the journal that have not ended, of whichever replica; ``None`` where the journal cannot be
-            read now. So are the two that follow.
+            read now. So are the three that follow.
         queued: how many of them are queued, by definition.
         unclaimed: how many of them no living replica has claimed, by definition.
+        sinks: whom events are told, and how far.
     """
 
     read_at: int
@@ -49,6 +51,7 @@ class Reading(NamedTuple):
     open: Sequence[SagaCount] | None
     queued: Mapping[str, int] | None
     unclaimed: Mapping[str, int] | None
+    sinks: Sequence[SinkRecord] | None
 
 
 class Readings(Protocol):

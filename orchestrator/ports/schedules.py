@@ -46,6 +46,32 @@ class StartOutcome(enum.Enum):
     REFUSED = 4
 
 
+class ScheduleActKind(enum.Enum):
+    """What somebody did to a schedule; the numbers of ``saga.v1.ScheduleActKind``."""
+
+    CREATED = 1
+    PAUSED = 2
+    RESUMED = 3
+    RUN = 4
+    DELETED = 5
+
+
+class ScheduleAct(NamedTuple):
+    """What somebody did to a schedule.
+
+    Attributes:
+        kind: what.
+        at: when, by the store's clock.
+        by: who.
+        why: of a pause, the reason; else empty.
+    """
+
+    kind: ScheduleActKind
+    at: int
+    by: Actor
+    why: str = ""
+
+
 class Firing(NamedTuple):
     """A start that is decided, and not known to be durable.
 
@@ -114,6 +140,7 @@ class Schedule:
         not_before: until when it is left to the replica that has it in hand; 0 for no replica.
         running: the sagas that it started and that had not ended when it was last looked at.
         recent: what became of the latest instants, the oldest first.
+        acts: what was done to it lately, and by whom, the oldest first.
     """
 
     uid: str
@@ -140,6 +167,7 @@ class Schedule:
     not_before: int = 0
     running: tuple[str, ...] = ()
     recent: tuple[PastStart, ...] = ()
+    acts: tuple[ScheduleAct, ...] = ()
 
     @property
     def due_at(self) -> int | None:
@@ -180,6 +208,9 @@ class KeptSchedules(Protocol):
     async def is_schedule_deleted(self, uid: str) -> bool:
         """Whether there was one of this uid, and it was deleted."""
 
+    async def find_deleted_schedule(self, name: str) -> Schedule | None:
+        """The last one that had this name and was deleted, as :meth:`delete_schedule` was given it."""
+
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """So many at most, by name, from the first name after this one on."""
 
@@ -194,5 +225,5 @@ class KeptSchedules(Protocol):
     async def replace_schedule(self, schedule: Schedule) -> bool:
         """Keep a changed one instead, as the next revision; whether it is: not where another revision is there now."""
 
-    async def delete_schedule(self, uid: str) -> bool:
-        """Delete one, and remember its uid for ever; whether it was there."""
+    async def delete_schedule(self, schedule: Schedule) -> bool:
+        """Delete one, and remember it for ever as it is given; whether it did: not where another revision is there."""

@@ -2,7 +2,8 @@
 
 Everything up to the capture of the payment can be compensated; from the capture on, the order only goes
 forward. What compensates what is declared in the services' contracts, under ``protos/shop``. Orders that started with
-version 1 stay on it; in version 2, an expensive order waits until somebody has approved it.
+version 1 stay on it; in version 2, an expensive order waits until somebody has approved it. A third saga leaves what
+follows the payment to those who hear of it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from orchestrator import SagaRejected, approval, best_effort, saga, saga_id
+from orchestrator import SagaRejected, approval, best_effort, publish, saga, saga_id
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
-from shop.email.v1.email_pb2 import SendConfirmationRequest
+from shop.email.v1.email_pb2 import KeepAddressRequest, SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub
 from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, AssessOrderRequest
 from shop.fraud.v1.fraud_pb2_grpc import FraudServiceStub
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest, ReserveStockResponse
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
+from shop.order.v1.events_pb2 import OrderPlaced
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
+from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest, CapturePaymentResponse
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest, PriceOrderResponse
 from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub
@@ -31,7 +33,7 @@ from shop.product.v1.product_pb2 import CreateOrderRequest, CreateOrderResponse
 from shop.product.v1.product_pb2_grpc import ProductServiceStub
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub
-from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
+from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest, ArrangeShipmentResponse
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderRequest, PickLine
 from shop.warehouse.v1.warehouse_pb2_grpc import WarehouseServiceStub
@@ -43,8 +45,8 @@ APPROVAL_TIME: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Shop:
-    """Who takes part."""
+class Seller:
+    """Who sells, and who is told so."""
 
     product: ProductServiceStub
     fraud: FraudServiceStub
@@ -53,6 +55,12 @@ class Shop:
     payment: PaymentServiceStub
     shipping: ShippingServiceStub
     email: EmailServiceStub
+
+
+@dataclass(frozen=True)
+class Shop(Seller):
+    """Who takes part."""
+
     warehouse: WarehouseServiceStub
     rewards: RewardsServiceStub
     analytics: AnalyticsServiceStub
@@ -84,7 +92,40 @@ async def place_order_2(order: StartOrderRequest, shop: Shop) -> Receipt:
     return await pay_and_ship(order, shop, reserved)
 
 
-async def reserve(order: StartOrderRequest, shop: Shop) -> Reserved:
+@saga("place_order_danced", version=1)
+async def place_order_danced(order: StartOrderRequest, shop: Seller) -> Receipt:
+    """The same, danced: what follows the payment is nobody's command, but what each service makes of an event.
+
+    Up to the payment everything must be taken back together, so there the order is as before. Then the saga tells what
+    has happened, and ends. Who hears it, it does not know. An event goes to strangers and holds no address, so the
+    email service is given the customer's beforehand, by a command that is compensated like any other.
+    """
+    order_id = saga_id()
+    reserved = await reserve(order, shop)
+    await shop.email.KeepAddress(KeepAddressRequest(order_id=order_id, to=order.email))
+    payment, parcel = await pay(order, shop, reserved)
+    await publish(
+        OrderPlaced(
+            order_id=order_id,
+            customer_id=order.customer_id,
+            lines=order.lines,
+            total=reserved.price.total,
+            carrier=parcel.shipment.carrier,
+            tracking_number=parcel.shipment.tracking_number,
+            picks=picks(reserved),
+            member=order.member,
+        )
+    )
+    return Receipt(
+        order_id=order_id,
+        total=reserved.price.total,
+        payment_id=payment.payment_id,
+        carrier=parcel.shipment.carrier,
+        tracking_number=parcel.shipment.tracking_number,
+    )
+
+
+async def reserve(order: StartOrderRequest, shop: Seller) -> Reserved:
     """Know who buys what for how much, and keep the stock for it."""
     order_id = saga_id()
 
@@ -110,10 +151,17 @@ async def reserve(order: StartOrderRequest, shop: Shop) -> Reserved:
     return Reserved(cart, stock, price)
 
 
-async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved) -> Receipt:
-    """Take the money, and do what was paid for."""
+class Paid(NamedTuple):
+    """What is known of an order once it is paid."""
+
+    payment: CapturePaymentResponse
+    parcel: ArrangeShipmentResponse
+
+
+async def pay(order: StartOrderRequest, shop: Seller, reserved: Reserved) -> Paid:
+    """Take the money, if there is a carrier for the parcel."""
     order_id = saga_id()
-    cart, stock, price = reserved
+    cart, _, price = reserved
     await shop.payment.AuthorizePayment(
         AuthorizePaymentRequest(
             order_id=order_id, customer_id=order.customer_id, amount=price.total, card_token=order.card_token
@@ -125,6 +173,19 @@ async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved)
 
     # The point of no return.
     payment = await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=price.total))
+    return Paid(payment, parcel)
+
+
+def picks(reserved: Reserved) -> list[PickLine]:
+    """What to take from which shelf."""
+    return [PickLine(sku=line.sku, quantity=line.quantity, bin=line.bin) for line in reserved.stock.lines]
+
+
+async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved) -> Receipt:
+    """Take the money, and do what was paid for."""
+    order_id = saga_id()
+    price = reserved.price
+    payment, parcel = await pay(order, shop, reserved)
 
     async def credit_points() -> int:
         if not order.member:
@@ -135,7 +196,6 @@ async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved)
         return credited.points
 
     tracking_number = parcel.shipment.tracking_number
-    picks = [PickLine(sku=line.sku, quantity=line.quantity, bin=line.bin) for line in stock.lines]
     _, _, points, _ = await asyncio.gather(
         shop.email.SendConfirmation(
             SendConfirmationRequest(
@@ -146,7 +206,9 @@ async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved)
                 tracking_number=tracking_number,
             )
         ),
-        shop.warehouse.FulfilOrder(FulfilOrderRequest(order_id=order_id, lines=picks, tracking_number=tracking_number)),
+        shop.warehouse.FulfilOrder(
+            FulfilOrderRequest(order_id=order_id, lines=picks(reserved), tracking_number=tracking_number)
+        ),
         credit_points(),
         best_effort(
             shop.analytics.RecordOrder(RecordOrderRequest(order_id=order_id, lines=order.lines, total=price.total))

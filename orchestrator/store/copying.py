@@ -23,6 +23,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append, NewSaga
 from orchestrator.store.copying_bulk_acts import copy_bulk_acts
+from orchestrator.store.copying_events import copy_events
 from orchestrator.store.copying_schedules import copy_schedules
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
     for batch in _batches(saga_ids):
         await _park(source, target, batch)
     await _keep_tombstones(source, target)
+    await copy_events(source, target)  # before replicas tell more of the same sagas
     await target.release(OWNER)
     await target.forget([OWNER])
     await copy_bulk_acts(source, target)  # last: they act on sagas that the copy has claimed until now

@@ -141,6 +141,10 @@ class OutboxInMemory:
         """See the port."""
         return self._outbox.sinks.pop(sink, None) is not None
 
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+        self.tell(events)
+
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""
         sinks = self._outbox.sinks.values()

@@ -11,7 +11,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.actor import Actor
-from orchestrator.ports.schedules import Firing, Missed, Overlap, PastStart, Pause, Schedule, StartOutcome
+from orchestrator.ports.schedules import (
+    Firing,
+    Missed,
+    Overlap,
+    PastStart,
+    Pause,
+    Schedule,
+    ScheduleAct,
+    ScheduleActKind,
+    StartOutcome,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +36,7 @@ def to_document(schedule: Schedule) -> str:
     fields["overlap"], fields["missed"] = schedule.overlap.value, schedule.missed.value
     fields["firing"] = [list(each) for each in schedule.firing]
     fields["recent"] = [[*each._replace(outcome=each.outcome.value)] for each in schedule.recent]  # type: ignore[arg-type]  # as a number
+    fields["acts"] = [[*each._replace(kind=each.kind.value)] for each in schedule.acts]  # type: ignore[arg-type]  # as a number
     fields["pause"] = None if schedule.pause is None else list(schedule.pause)
     return json.dumps(fields)
 
@@ -39,6 +50,7 @@ def from_document(document: str, revision: int) -> Schedule:
     fields["created_by"] = Actor(*fields["created_by"])
     fields["firing"] = tuple(_firing(*each) for each in fields["firing"])
     fields["recent"] = tuple(_past(*each) for each in fields["recent"])
+    fields["acts"] = tuple(_act(*each) for each in fields.get("acts", ()))
     fields["running"] = tuple(fields["running"])
     fields["pause"] = None if fields["pause"] is None else _pause(*fields["pause"])
     return Schedule(revision=revision, **fields)
@@ -50,6 +62,10 @@ def _firing(instant: int, request_id: str, by: Sequence[str] | None) -> Firing:
 
 def _pause(at: int, why: str, by: Sequence[str]) -> Pause:
     return Pause(at, why, Actor(*by))
+
+
+def _act(kind: int, at: int, by: Sequence[str], why: str) -> ScheduleAct:
+    return ScheduleAct(ScheduleActKind(kind), at, Actor(*by), why)
 
 
 def _past(instant: int, outcome: int, *rest: Any) -> PastStart:  # noqa: ANN401 - as in the text

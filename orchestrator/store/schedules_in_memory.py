@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SchedulesState:
-    """All schedules of one store, for all handles on it: by uid, and the uids of those that were deleted."""
+    """All schedules of one store, for all handles on it, and those that were deleted; by uid."""
 
     kept: dict[str, Schedule] = field(default_factory=dict)
-    deleted: set[str] = field(default_factory=set)
+    deleted: dict[str, Schedule] = field(default_factory=dict)
 
 
 class SchedulesInMemory:
@@ -55,6 +55,10 @@ class SchedulesInMemory:
         """See the port."""
         return uid in self._schedules.deleted
 
+    async def find_deleted_schedule(self, name: str) -> Schedule | None:
+        """See the port."""
+        return next((each for each in reversed(self._schedules.deleted.values()) if each.name == name), None)
+
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """See the port."""
         return sorted((each for each in self._schedules.kept.values() if each.name > after), key=lambda s: s.name)[
@@ -79,11 +83,13 @@ class SchedulesInMemory:
         self._schedules.kept[schedule.uid] = replace(schedule, revision=schedule.revision + 1)
         return True
 
-    async def delete_schedule(self, uid: str) -> bool:
+    async def delete_schedule(self, schedule: Schedule) -> bool:
         """See the port."""
-        if self._schedules.kept.pop(uid, None) is None:
+        kept = self._schedules.kept.get(schedule.uid)
+        if kept is None or kept.revision != schedule.revision:
             return False
-        self._schedules.deleted.add(uid)
+        del self._schedules.kept[schedule.uid]
+        self._schedules.deleted[schedule.uid] = schedule
         return True
 
 

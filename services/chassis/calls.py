@@ -36,3 +36,12 @@ def during(metadata: CallMetadata, trace_id: str, span_id: str) -> Iterator[None
 def about(_record: logging.LogRecord) -> Mapping[str, object]:
     """The fields of a record that is written now."""
     return _current.get(_NONE)
+
+
+def current_traceparent(metadata: CallMetadata) -> str:
+    """The span of the call that is answered now, as W3C trace context writes it; empty where there is none."""
+    call = _current.get(_NONE)
+    if "span_id" not in call:
+        return ""
+    caller = TRACEPARENT.fullmatch(metadata.traceparent or "")
+    return f"00-{call['trace_id']}-{call['span_id']}-{caller[3] if caller else '01'}"

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,8 +20,19 @@ from services.chassis.errors import InvalidRequest, StartupError, Unavailable
 
 _LOGGER = logging.getLogger(__name__)
 _RUNS: Final = 10
+# What is to be done once the transaction of this thread is committed.
+_after: Final[ContextVar[list[Callable[[], None]]]] = ContextVar("after_commit")
 
 T = TypeVar("T")
+
+
+def after_commit(do: Callable[[], None]) -> None:
+    """Call ``do``, in this thread, when the transaction that runs in it is committed; never, if it is not.
+
+    Raises:
+        LookupError: no transaction of a ``Database`` runs in this thread.
+    """
+    _after.get().append(do)
 
 
 class Database:
@@ -113,5 +125,13 @@ def _rerun(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.begin() as connection:
-        return work(connection)
+    waiting: list[Callable[[], None]] = []
+    token = _after.set(waiting)
+    try:
+        with engine.begin() as connection:
+            result = work(connection)
+    finally:
+        _after.reset(token)
+    for do in waiting:
+        do()
+    return result

@@ -20,8 +20,10 @@ from orchestrator.participant.errors import RefusedError
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.records import Record
 from orchestrator.participant.trust import Caller, Trusts, refuse_untrusted
+from services.chassis.calls import current_traceparent
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, ServiceError, Unavailable
+from services.chassis.events.causes import Cause, during
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 
@@ -62,10 +64,16 @@ class Call(Generic[ReplyT]):
 
 
 class Guard:
-    """Runs the calls of one service against its database, each intent once."""
+    """Runs the calls of one service against its database, each intent once.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: of the service.
+        cause: for which events are published; without one, they say nothing of who tells them.
+    """
+
+    def __init__(self, database: Database, cause: Cause | None = None) -> None:
         self._database = database
+        self._cause = cause or Cause("unknown")
 
     async def command(self, call: Call[ReplyT]) -> ReplyT:
         """Run a command that may be compensated or is a pivot; its rejection is as final as its reply.
@@ -117,10 +125,12 @@ class Guard:
         return await self._database.read(lambda connection: bool(ConnectionRecords(connection).find(key)))
 
     async def _answer(self, call: Call[ReplyT], kind: Kind, *, writes: bool = False) -> ReplyT:
+        cause = self._cause.for_(call.metadata.idempotency_key, current_traceparent(call.metadata))
+
         async def execute(unit: steps.Transaction | steps.Run) -> bytes | Record:
             assert isinstance(unit, steps.Transaction), "no service of the chassis stands before a foreign one"
             hop = self._database.transaction if writes or unit.writes else self._database.read
-            return await hop(partial(_take, unit, call))
+            return await hop(partial(_take, unit, call, cause))
 
         try:
             answer = await follow(guard.guarded(call.of(kind)), execute)
@@ -144,8 +154,9 @@ def refuse_stranger(trusts: Trusts, tell: Callable[[], Caller], kind: str, metad
         raise _refused(refusal) from refusal
 
 
-def _take(unit: steps.Transaction, call: Call[ReplyT], connection: Connection) -> bytes | Record:
-    return take(unit.steps(), ConnectionRecords(connection), partial(call.run, connection))
+def _take(unit: steps.Transaction, call: Call[ReplyT], cause: Cause, connection: Connection) -> bytes | Record:
+    with during(cause):
+        return take(unit.steps(), ConnectionRecords(connection), partial(call.run, connection))
 
 
 def _refused(refusal: GuardRefusal) -> ServiceError:

@@ -6,7 +6,8 @@
 | 1         | it cannot start: its port is in use, its database cannot be used             |
 | 2         | a setting cannot be used                                                     |
 
-What it writes, its user alone can read: its database holds card tokens and addresses.
+With arguments, it serves nothing, and answers as ``services.chassis.events.commands`` says. What it writes, its
+user alone can read: its database holds card tokens and addresses.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from services.chassis.errors import StartupError
+from services.chassis.events.commands import answer
 from services.chassis.logs import configure_logs, one_line
 from services.chassis.server import Service, serving
 from services.chassis.settings import SettingsError, SettingsT, load_settings
@@ -40,6 +42,10 @@ def _run(service: Service[SettingsT]) -> int:
     # SQLite makes files of its own beside the database, so the mode is not left to each place that makes a file.
     os.umask(_OWNER_ALONE)
     try:
+        if arguments := sys.argv[1:]:
+            code, lines = answer(settings, arguments)
+            print("\n".join(map(one_line, lines)), file=sys.stderr if code else sys.stdout)
+            return code
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve_until_signalled(service, settings))
     except StartupError as error:

@@ -1,4 +1,4 @@
-"""Where the commands of a service are: ``nats://host:4222/prefix``, and how this process is let in there."""
+"""Where commands or events are: ``nats://host:4222/prefix``, and how this process is let in there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,12 @@ class QueueAddress:
     subjects: Subjects
 
     @classmethod
-    def parse(cls, url: str) -> "QueueAddress":
+    def parse(cls, url: str, default: str = DEFAULT_PREFIX) -> "QueueAddress":
         """The address that a URL says.
+
+        Args:
+            url: ``nats://host:port/prefix``.
+            default: the prefix, where it says none.
 
         Raises:
             ValueError: it says none; the text tells what is expected.
@@ -39,7 +43,7 @@ class QueueAddress:
             raise ValueError("names a user or a password, which everybody sees who sees the environment; use a file")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         place = f"{host}:{parts.port or 4222}"
-        return cls(f"{parts.scheme}://{place}", place, Subjects(parts.path.strip("/") or DEFAULT_PREFIX))
+        return cls(f"{parts.scheme}://{place}", place, Subjects(parts.path.strip("/") or default))
 
     @property
     def is_encrypted(self) -> bool:

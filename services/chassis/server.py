@@ -15,6 +15,8 @@ from sqlalchemy import MetaData
 
 from services.chassis.answering import Answering
 from services.chassis.database import Database
+from services.chassis.events.causes import Cause
+from services.chassis.events.opening import events
 from services.chassis.guard import Guard
 from services.chassis.listening import door
 from services.chassis.migration import migrate
@@ -91,9 +93,13 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         stack.push_async_callback(database.close)
         tracing = open_tracing(service.name, service.contract.full_name, *split_address(settings.listen))
         stack.push_async_callback(tracing.close)
-        servicer = service.create(Guard(database), settings)
+        cause = Cause(service.contract.full_name)
+        servicer = service.create(Guard(database, cause), settings)
         if isinstance(servicer, AbstractAsyncContextManager):
             await stack.enter_async_context(servicer)
+        await stack.enter_async_context(
+            events(service.name, settings, database, servicer, cause=cause, tracing=tracing)
+        )
         answering = Answering(service.contract, servicer, tracing=tracing, trusts=entrance.trusts, faults=faults)
         server = GrpcServer(
             answering,

@@ -20,6 +20,13 @@
 | ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
 |                               | ``orchestrator.participant.trust`` reads it             |                         |
 | ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
+| ``INVENTORY_EVENTS``          | ``nats://host:port/prefix``: where it tells and hears   | neither                 |
+|                               | events; ``tls://`` for a network                        |                         |
+| ``INVENTORY_EVENTS_FROM``     | what it hears when it hears for the first time: all     | ``beginning``           |
+|                               | from the ``beginning``, or what comes from ``now`` on   |                         |
+| ``INVENTORY_ORCHESTRATOR``    | ``host:port``: where it starts sagas                    | nowhere                 |
+| ``INVENTORY_ORCHESTRATOR_TOKEN`` | the file of its token there                          | the local operator's    |
+| ``INVENTORY_ORCHESTRATOR_CA`` | the file of the authorities of that certificate         | no TLS                  |
 | ``SHOP_FAULTS``               | let callers plan faults; of all services, on loopback   | false                   |
 | ``STATE_DIR``                 | the folder of the databases of all services             | ``.state``              |
 
@@ -41,6 +48,8 @@ from services.chassis.queue_address import QueueAddress
 
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
+EVENTS_PREFIX: Final = "events"
+"""What the subjects of events begin with, unless the address says otherwise."""
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -101,6 +110,11 @@ class Settings(BaseSettings):
     tls_ca: Path | None = None
     trusted_callers: Path | None = None
     insecure: bool = False
+    events: Annotated[str, AfterValidator(_checked_queue)] = ""
+    events_from: Literal["beginning", "now"] = "beginning"
+    orchestrator: Annotated[str, AfterValidator(_checked_optional)] = ""
+    orchestrator_token: Path | None = None
+    orchestrator_ca: Path | None = None
 
     @field_validator("database_url")
     @classmethod

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from orchestrator.participant.metadata import CallMetadata
 from services.chassis.arrivals import Way
 from services.chassis.calls import TRACEPARENT
+from services.chassis.event import Event
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -38,6 +39,9 @@ class Tracing(Protocol):
     def start(self, method: str, request: Message, metadata: CallMetadata, way: Way) -> Span:
         """A call of ``method`` (its short name) arrived this way."""
 
+    def hear(self, event: Event, subscription: str) -> Span:
+        """A subscription begins to handle an event."""
+
     async def close(self) -> None:
         """Hand over what is still held back, in bounded time."""
 
@@ -51,7 +55,14 @@ class Untraced:
 
     def start(self, method: str, request: Message, metadata: CallMetadata, way: Way) -> Span:  # noqa: ARG002 - the port's
         """Nothing is recorded."""
-        caller = TRACEPARENT.fullmatch(metadata.traceparent or "")
+        return self._below(metadata.traceparent)
+
+    def hear(self, event: Event, subscription: str) -> Span:  # noqa: ARG002 - the port's
+        """Nothing is recorded."""
+        return self._below(event.traceparent)
+
+    def _below(self, traceparent: str | None) -> "Untraced":
+        caller = TRACEPARENT.fullmatch(traceparent or "")
         return self if caller is None else Untraced(caller[1], caller[2])
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:

@@ -1,7 +1,8 @@
 """Spans over OTLP: the only importer of OpenTelemetry in the services.
 
-One SERVER span per call, made by hand at one place: OpenTelemetry's own instrumentation costs more than a whole call
-of ours. Endpoint, sampling, headers and batching are the SDK's, and so are their ``OTEL_*`` variables.
+One SERVER span per call, and one CONSUMER span per event and attempt, made by hand at one place: OpenTelemetry's own
+instrumentation costs more than a whole call of ours. Endpoint, sampling, headers and batching are the SDK's, and so are
+their ``OTEL_*`` variables.
 """
 
 import asyncio
@@ -25,12 +26,20 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from orchestrator.participant.metadata import CallMetadata
 from services.chassis.arrivals import Way
 from services.chassis.calls import TRACEPARENT
+from services.chassis.event import Event
 
 # Attributes.
 RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
 RPC_STATUS: Final = "rpc.response.status_code"
 ERROR_TYPE: Final = "error.type"
+MESSAGING_SYSTEM: Final = "messaging.system"
+MESSAGING_OPERATION: Final = "messaging.operation.type"
+MESSAGING_GROUP: Final = "messaging.consumer.group.name"
+MESSAGE_ID: Final = "messaging.message.id"
+EVENT_SOURCE: Final = "cloudevents.event_source"
+EVENT_TYPE: Final = "cloudevents.event_type"
+EVENT_SUBJECT: Final = "cloudevents.event_subject"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ORDER_ID: Final = "shop.order.id"
@@ -113,6 +122,27 @@ class OtlpTracing:
             f"{self._contract}/{method}",
             context=_parent(metadata.traceparent),
             kind=trace.SpanKind.SERVER,
+            start_time=started_at,
+            attributes={name: value for name, value in known.items() if value},
+        )
+        return OtlpSpan(span, started_at)
+
+    def hear(self, event: Event, subscription: str) -> OtlpSpan:
+        """Start the span of an event that is handled, as a child of the span in which it was published."""
+        known: dict[str, Any] = {
+            MESSAGING_SYSTEM: "nats",
+            MESSAGING_OPERATION: "process",
+            MESSAGING_GROUP: subscription,
+            MESSAGE_ID: event.id,
+            EVENT_SOURCE: event.source,
+            EVENT_TYPE: event.type,
+            EVENT_SUBJECT: event.subject,
+        }
+        started_at = time.time_ns()
+        span = self._tracer.start_span(
+            f"process {event.type}",
+            context=_parent(event.traceparent),
+            kind=trace.SpanKind.CONSUMER,
             start_time=started_at,
             attributes={name: value for name, value in known.items() if value},
         )

@@ -37,6 +37,7 @@ RUN_ELSEWHERE: Final = {
 
 NOT_RUN: Final = {
     "make demo": "run by tests/acceptance/test_processes.py::test_the_demo_is_as_promised",
+    "make demo-choreography": "run by tests/acceptance/test_choreography.py",
     "make run": "run by tests/acceptance/test_processes.py::test_run_tells_where_everything_is_and_stops_cleanly",
     "make run REPLICAS=3": (
         "run by tests/acceptance/test_processes.py::test_run_shows_replicas_on_one_database_and_stops_all_of_it"

@@ -28,6 +28,8 @@ FULL_NAMES: Final = {
 }
 """The gRPC service of each of the shop's services, by its short name, such as ``payment``."""
 
+_SUBSCRIBERS: Final = ("email", "warehouse", "rewards", "loyalty")
+
 _COMPLAINT: Final = re.compile(r" (ERROR|CRITICAL) |^Traceback|never (awaited|retrieved)")
 
 
@@ -40,6 +42,7 @@ class Shop:
         secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
         faults: whether the services make faults on purpose, where that is planned.
         channels: whether the services take calls over HTTP and NATS, too.
+        events: ``nats://host:port``: where email, warehouse, rewards and loyalty hear events; empty for nowhere.
 
     Attributes:
         broker: of the commands over NATS.
@@ -53,6 +56,7 @@ class Shop:
         secured: Secured | None = None,
         faults: bool = False,
         channels: bool = False,
+        events: str = "",
     ) -> None:
         self.folder = folder
         self.traced = traced
@@ -61,6 +65,7 @@ class Shop:
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})
         self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
+        self._environment |= {f"{name.upper()}_EVENTS": events for name in _SUBSCRIBERS if events}
         self._orchestrators: list[Process] = []
         self.broker = Broker(folder / "broker", self._guardian) if channels else None
         # Asked for at once: until somebody listens at an address, it may be given again.

@@ -13,6 +13,7 @@ from orchestrator.engine.run.preview import preview
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
 from orchestrator.shop.place_order import place_order, place_order_2
+from orchestrator.testing.simulation.example_sagas import delivery, parcel, till
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from orchestrator.journal.reason import Reason
     from orchestrator.journal.state import CommandState, SagaState
 
-VERIFIER = Verifier([(each, read_plan(each)) for each in (place_order, place_order_2)])
+TELLING = (delivery, parcel, till)
+"""Sagas that publish events: a parent, and its children."""
+
+VERIFIER = Verifier([(each, read_plan(each)) for each in (place_order, place_order_2, *TELLING)])
 
 
 def account(saga_id: str, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -44,6 +48,7 @@ def account(saga_id: str, entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _end(state: SagaState) -> dict[str, Any]:
     assert state.status is not None
+    published = {name: event.standing for name, event in state.events.by_key.items()}
     return {
         "definition": f"{state.definition} v{state.version}",
         "status": state.status.name,
@@ -52,6 +57,7 @@ def _end(state: SagaState) -> dict[str, Any]:
         "result": None if state.result is None else base64.b64encode(state.result).decode(),
         "ended_at": state.ended_at,
         "commands": {key: _command(command) for key, command in state.commands.items()},
+        **({"events": published} if published else {}),
     }
 
 

@@ -28,7 +28,7 @@ from shop.product.v1.product_pb2 import CreateOrderResponse, Product
 from shop.rewards.v1.rewards_pb2 import Balance, CreditPointsResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Address, Line
-from tests.golden.account import account
+from tests.golden.account import TELLING, account
 from tests.support.engine_world import Answer, EngineWorld, order_of, rejected, turns, unknown, until
 from tests.support.waiting_sagas import DAY, decision
 
@@ -228,9 +228,13 @@ STORIES_2: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (
 """Those of version 2, in which an order may wait for its approval."""
 
 
-async def entries_of(definition: Definition, story: Callable[[EngineWorld], Awaitable[None]]) -> list[Entry]:
-    """The journal of a story of a version of the saga."""
-    world = EngineWorld(definition)
+STORIES_OF_EVENTS: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (completed, declined)
+"""Those of a saga that publishes, as its children do."""
+
+
+async def entries_of(*definitions: Definition, story: Callable[[EngineWorld], Awaitable[None]]) -> list[Entry]:
+    """The journal of a story of a version of the saga, which comes before its children."""
+    world = EngineWorld(*definitions)
     world.participants.replies.update(REPLIES)
     await story(world)
     world.check_promises()
@@ -241,12 +245,16 @@ async def entries_of(definition: Definition, story: Callable[[EngineWorld], Awai
 
 def main() -> None:
     """Write what is not there."""
-    stories = [(place_order, story) for story in STORIES] + [(place_order_2, story) for story in STORIES_2]
-    for definition, story in stories:
-        name = f"{definition.name}_v{definition.version}_{story.__name__}"
+    stories: list[tuple[tuple[Definition, ...], Callable[[EngineWorld], Awaitable[None]]]] = [
+        *(((place_order,), story) for story in STORIES),
+        *(((place_order_2,), story) for story in STORIES_2),
+        *((TELLING, story) for story in STORIES_OF_EVENTS),
+    ]
+    for definitions, story in stories:
+        name = f"{definitions[0].name}_v{definitions[0].version}_{story.__name__}"
         if (FOLDER / f"{name}.json").exists():
             continue
-        entries = asyncio.run(entries_of(definition, story))
+        entries = asyncio.run(entries_of(*definitions, story=story))
         told = json.dumps(account(ORDER_ID, entries), indent=2, ensure_ascii=False) + "\n"
         for file, text in ((f"{name}.json", write_journal(ORDER_ID, entries)), (f"{name}.account.json", told)):
             with (FOLDER / file).open("x", encoding="utf-8") as out:

@@ -11,7 +11,7 @@ from orchestrator.engine.replica.replay_check import Finding
 from orchestrator.journal.codec import decode, encode
 from orchestrator.journal.export import ExportedJournal, read_journal, write_journal
 from tests.golden.account import VERIFIER, account
-from tests.golden.record import STORIES, STORIES_2
+from tests.golden.record import STORIES, STORIES_2, STORIES_OF_EVENTS
 
 FOLDER = Path(__file__).parent
 GOLDEN = sorted(file for file in FOLDER.glob("*.json") if not file.name.endswith(".account.json"))
@@ -52,4 +52,5 @@ async def test_each_beginning_of_a_golden_journal_is_in_line_with_the_code_of_to
 def test_every_story_is_there() -> None:
     first = {f"place_order_v1_{story.__name__}" for story in STORIES}
     second = {f"place_order_v2_{story.__name__}" for story in STORIES_2}
-    assert first | second <= {file.stem for file in GOLDEN}
+    third = {f"delivery_v1_{story.__name__}" for story in STORIES_OF_EVENTS}
+    assert first | second | third <= {file.stem for file in GOLDEN}

@@ -15,6 +15,8 @@ from orchestrator.ports.schedules import (
     PastStart,
     Pause,
     Schedule,
+    ScheduleAct,
+    ScheduleActKind,
     StartOutcome,
 )
 
@@ -56,6 +58,10 @@ FULL: Final = replace(
     not_before=9,
     running=("saga-1", "saga-2"),
     recent=(PastStart(3, StartOutcome.STARTED, 4, "saga-1"), PastStart(4, StartOutcome.REFUSED, 5, message="no\x00")),
+    acts=(
+        ScheduleAct(ScheduleActKind.CREATED, 1, Actor("ada")),
+        ScheduleAct(ScheduleActKind.PAUSED, 5, Actor("ada", "token file", "ipv4:10.0.0.7:1"), "ünï\x00code"),
+    ),
 )
 """Everything is set."""
 

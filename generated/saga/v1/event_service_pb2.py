@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsaga/v1/event_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\"\xc2\x01\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07saga_id\x18\x03 \x01(\t\x12\x12\n\ndefinition\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bprovisional\x18\x07 \x01(\x08\x12%\n\x07payload\x18\x08 \x01(\x0b\x32\x14.google.protobuf.Any\"\x88\x02\n\tEventSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65hind\x18\x04 \x01(\x03\x12-\n\toldest_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rblocked_sagas\x18\x06 \x01(\x03\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x07 \x01(\x03\x12\x31\n\rfailing_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x1e\n\x04\x61\x63ts\x18\n \x03(\x0b\x32\x10.saga.v1.SinkAct\"T\n\x07SinkAct\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\"\xc8\x01\n\x0f\x45ventDeadLetter\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07saga_id\x18\x02 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x33\n\x0f\x66irst_failed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x64ied_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x0f\n\x07retried\x18\x07 \x01(\x08\"e\n\x11ListEventsRequest\x12\x19\n\x07saga_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"4\n\x12ListEventsResponse\x12\x1e\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0e.saga.v1.Event\"\x12\n\x10ListSinksRequest\"6\n\x11ListSinksResponse\x12!\n\x05sinks\x18\x01 \x03(\x0b\x32\x12.saga.v1.EventSink\"h\n\x16ListDeadLettersRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"I\n\x17ListDeadLettersResponse\x12.\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x18.saga.v1.EventDeadLetter\"\x9a\x01\n\x13ReplayEventsRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\x1b\n\x08position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x12=\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\xbaH\r\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00H\x00\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"(\n\x14ReplayEventsResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\"V\n\x17RetryDeadLettersRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\"\n\tpositions\x18\x02 \x03(\x03\x42\x0f\xbaH\x0c\x92\x01\t\x10\xe8\x07\"\x04\"\x02(\x01\"*\n\x18RetryDeadLettersResponse\x12\x0e\n\x06number\x18\x01 \x01(\x05\",\n\x11\x46orgetSinkRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"\x14\n\x12\x46orgetSinkResponse2\xa0\x04\n\x0c\x45ventService\x12M\n\nListEvents\x12\x1a.saga.v1.ListEventsRequest\x1a\x1b.saga.v1.ListEventsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12J\n\tListSinks\x12\x19.saga.v1.ListSinksRequest\x1a\x1a.saga.v1.ListSinksResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12\\\n\x0fListDeadLetters\x12\x1f.saga.v1.ListDeadLettersRequest\x1a .saga.v1.ListDeadLettersResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12S\n\x0cReplayEvents\x12\x1c.saga.v1.ReplayEventsRequest\x1a\x1d.saga.v1.ReplayEventsResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12_\n\x10RetryDeadLetters\x12 .saga.v1.RetryDeadLettersRequest\x1a!.saga.v1.RetryDeadLettersResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12M\n\nForgetSink\x12\x1a.saga.v1.ForgetSinkRequest\x1a\x1b.saga.v1.ForgetSinkResponse\"\x06\x9a\xe7\x18\x02\x08\x05\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bu\n\x07saga.v1B\x11\x45ventServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsaga/v1/event_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\"\xc2\x01\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07saga_id\x18\x03 \x01(\t\x12\x12\n\ndefinition\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bprovisional\x18\x07 \x01(\x08\x12%\n\x07payload\x18\x08 \x01(\x0b\x32\x14.google.protobuf.Any\"\x88\x02\n\tEventSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65hind\x18\x04 \x01(\x03\x12-\n\toldest_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rblocked_sagas\x18\x06 \x01(\x03\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x07 \x01(\x03\x12\x31\n\rfailing_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x1e\n\x04\x61\x63ts\x18\n \x03(\x0b\x32\x10.saga.v1.SinkAct\"T\n\x07SinkAct\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\"\xc8\x01\n\x0f\x45ventDeadLetter\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07saga_id\x18\x02 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x33\n\x0f\x66irst_failed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x64ied_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x0f\n\x07retried\x18\x07 \x01(\x08\"e\n\x11ListEventsRequest\x12\x19\n\x07saga_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"4\n\x12ListEventsResponse\x12\x1e\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0e.saga.v1.Event\"\x12\n\x10ListSinksRequest\"6\n\x11ListSinksResponse\x12!\n\x05sinks\x18\x01 \x03(\x0b\x32\x12.saga.v1.EventSink\"h\n\x16ListDeadLettersRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"I\n\x17ListDeadLettersResponse\x12.\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x18.saga.v1.EventDeadLetter\"\x9a\x01\n\x13ReplayEventsRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\x1b\n\x08position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x12=\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\xbaH\r\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00H\x00\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"(\n\x14ReplayEventsResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\"V\n\x17RetryDeadLettersRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\x12\"\n\tpositions\x18\x02 \x03(\x03\x42\x0f\xbaH\x0c\x92\x01\t\x10\xe8\x07\"\x04\"\x02(\x01\"*\n\x18RetryDeadLettersResponse\x12\x0e\n\x06number\x18\x01 \x01(\x05\",\n\x11\x46orgetSinkRequest\x12\x17\n\x04sink\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"\x14\n\x12\x46orgetSinkResponse2\xdd\x05\n\x0c\x45ventService\x12_\n\nListEvents\x12\x1a.saga.v1.ListEventsRequest\x1a\x1b.saga.v1.ListEventsResponse\"\x18\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/events\x12`\n\tListSinks\x12\x19.saga.v1.ListSinksRequest\x1a\x1a.saga.v1.ListSinksResponse\"\x1c\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/eventSinks\x12\x85\x01\n\x0fListDeadLetters\x12\x1f.saga.v1.ListDeadLettersRequest\x1a .saga.v1.ListDeadLettersResponse\"/\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02#\x12!/v1/eventSinks/{sink}/deadLetters\x12z\n\x0cReplayEvents\x12\x1c.saga.v1.ReplayEventsRequest\x1a\x1d.saga.v1.ReplayEventsResponse\"-\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/eventSinks/{sink}:replay:\x01*\x12\x85\x01\n\x10RetryDeadLetters\x12 .saga.v1.RetryDeadLettersRequest\x1a!.saga.v1.RetryDeadLettersResponse\",\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02 \"\x1b/v1/eventSinks/{sink}:retry:\x01*\x12j\n\nForgetSink\x12\x1a.saga.v1.ForgetSinkRequest\x1a\x1b.saga.v1.ForgetSinkResponse\"#\x9a\xe7\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x17*\x15/v1/eventSinks/{sink}\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bu\n\x07saga.v1B\x11\x45ventServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,49 +67,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE']._loaded_options = None
   _globals['_EVENTSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\014\022\n/v1/events'
   _globals['_EVENTSERVICE'].methods_by_name['ListSinks']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListSinks']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListSinks']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\020\022\016/v1/eventSinks'
   _globals['_EVENTSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002#\022!/v1/eventSinks/{sink}/deadLetters'
   _globals['_EVENTSERVICE'].methods_by_name['ReplayEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ReplayEvents']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_EVENTSERVICE'].methods_by_name['ReplayEvents']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002!\"\034/v1/eventSinks/{sink}:replay:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['RetryDeadLetters']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['RetryDeadLetters']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_EVENTSERVICE'].methods_by_name['RetryDeadLetters']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002 \"\033/v1/eventSinks/{sink}:retry:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['ForgetSink']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ForgetSink']._serialized_options = b'\232\347\030\002\010\005'
-  _globals['_EVENT']._serialized_start=177
-  _globals['_EVENT']._serialized_end=371
-  _globals['_EVENTSINK']._serialized_start=374
-  _globals['_EVENTSINK']._serialized_end=638
-  _globals['_SINKACT']._serialized_start=640
-  _globals['_SINKACT']._serialized_end=724
-  _globals['_EVENTDEADLETTER']._serialized_start=727
-  _globals['_EVENTDEADLETTER']._serialized_end=927
-  _globals['_LISTEVENTSREQUEST']._serialized_start=929
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1030
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1032
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1084
-  _globals['_LISTSINKSREQUEST']._serialized_start=1086
-  _globals['_LISTSINKSREQUEST']._serialized_end=1104
-  _globals['_LISTSINKSRESPONSE']._serialized_start=1106
-  _globals['_LISTSINKSRESPONSE']._serialized_end=1160
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1162
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1266
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1268
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1341
-  _globals['_REPLAYEVENTSREQUEST']._serialized_start=1344
-  _globals['_REPLAYEVENTSREQUEST']._serialized_end=1498
-  _globals['_REPLAYEVENTSRESPONSE']._serialized_start=1500
-  _globals['_REPLAYEVENTSRESPONSE']._serialized_end=1540
-  _globals['_RETRYDEADLETTERSREQUEST']._serialized_start=1542
-  _globals['_RETRYDEADLETTERSREQUEST']._serialized_end=1628
-  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_start=1630
-  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_end=1672
-  _globals['_FORGETSINKREQUEST']._serialized_start=1674
-  _globals['_FORGETSINKREQUEST']._serialized_end=1718
-  _globals['_FORGETSINKRESPONSE']._serialized_start=1720
-  _globals['_FORGETSINKRESPONSE']._serialized_end=1740
-  _globals['_EVENTSERVICE']._serialized_start=1743
-  _globals['_EVENTSERVICE']._serialized_end=2287
+  _globals['_EVENTSERVICE'].methods_by_name['ForgetSink']._serialized_options = b'\232\347\030\002\010\005\202\323\344\223\002\027*\025/v1/eventSinks/{sink}'
+  _globals['_EVENT']._serialized_start=207
+  _globals['_EVENT']._serialized_end=401
+  _globals['_EVENTSINK']._serialized_start=404
+  _globals['_EVENTSINK']._serialized_end=668
+  _globals['_SINKACT']._serialized_start=670
+  _globals['_SINKACT']._serialized_end=754
+  _globals['_EVENTDEADLETTER']._serialized_start=757
+  _globals['_EVENTDEADLETTER']._serialized_end=957
+  _globals['_LISTEVENTSREQUEST']._serialized_start=959
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1060
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1062
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1114
+  _globals['_LISTSINKSREQUEST']._serialized_start=1116
+  _globals['_LISTSINKSREQUEST']._serialized_end=1134
+  _globals['_LISTSINKSRESPONSE']._serialized_start=1136
+  _globals['_LISTSINKSRESPONSE']._serialized_end=1190
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1192
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1296
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1298
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1371
+  _globals['_REPLAYEVENTSREQUEST']._serialized_start=1374
+  _globals['_REPLAYEVENTSREQUEST']._serialized_end=1528
+  _globals['_REPLAYEVENTSRESPONSE']._serialized_start=1530
+  _globals['_REPLAYEVENTSRESPONSE']._serialized_end=1570
+  _globals['_RETRYDEADLETTERSREQUEST']._serialized_start=1572
+  _globals['_RETRYDEADLETTERSREQUEST']._serialized_end=1658
+  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_start=1660
+  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_end=1702
+  _globals['_FORGETSINKREQUEST']._serialized_start=1704
+  _globals['_FORGETSINKREQUEST']._serialized_end=1748
+  _globals['_FORGETSINKRESPONSE']._serialized_start=1750
+  _globals['_FORGETSINKRESPONSE']._serialized_end=1770
+  _globals['_EVENTSERVICE']._serialized_start=1773
+  _globals['_EVENTSERVICE']._serialized_end=2506
 # @@protoc_insertion_point(module_scope)

@@ -80,6 +80,42 @@ MISSED_POLICY_RUN_ALL: MissedPolicy.ValueType  # 3
 """The last missed_limit of them start, by the overlap policy."""
 Global___MissedPolicy: _TypeAlias = MissedPolicy  # noqa: Y015
 
+class _ScheduleActKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScheduleActKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScheduleActKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCHEDULE_ACT_KIND_UNSPECIFIED: _ScheduleActKind.ValueType  # 0
+    """Not stated."""
+    SCHEDULE_ACT_KIND_CREATED: _ScheduleActKind.ValueType  # 1
+    """It was created."""
+    SCHEDULE_ACT_KIND_PAUSED: _ScheduleActKind.ValueType  # 2
+    """It was paused."""
+    SCHEDULE_ACT_KIND_RESUMED: _ScheduleActKind.ValueType  # 3
+    """It was resumed."""
+    SCHEDULE_ACT_KIND_RUN: _ScheduleActKind.ValueType  # 4
+    """A saga was started by hand."""
+    SCHEDULE_ACT_KIND_DELETED: _ScheduleActKind.ValueType  # 5
+    """It was deleted."""
+
+class ScheduleActKind(_ScheduleActKind, metaclass=_ScheduleActKindEnumTypeWrapper):
+    """What can be done to a schedule."""
+
+SCHEDULE_ACT_KIND_UNSPECIFIED: ScheduleActKind.ValueType  # 0
+"""Not stated."""
+SCHEDULE_ACT_KIND_CREATED: ScheduleActKind.ValueType  # 1
+"""It was created."""
+SCHEDULE_ACT_KIND_PAUSED: ScheduleActKind.ValueType  # 2
+"""It was paused."""
+SCHEDULE_ACT_KIND_RESUMED: ScheduleActKind.ValueType  # 3
+"""It was resumed."""
+SCHEDULE_ACT_KIND_RUN: ScheduleActKind.ValueType  # 4
+"""A saga was started by hand."""
+SCHEDULE_ACT_KIND_DELETED: ScheduleActKind.ValueType  # 5
+"""It was deleted."""
+Global___ScheduleActKind: _TypeAlias = ScheduleActKind  # noqa: Y015
+
 class _StartOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -139,6 +175,7 @@ class Schedule(_message.Message):
     BUFFERED_INSTANT_FIELD_NUMBER: _builtins.int
     RUNNING_SAGA_IDS_FIELD_NUMBER: _builtins.int
     LAST_STARTS_FIELD_NUMBER: _builtins.int
+    LAST_ACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Under which it is found."""
     cron: _builtins.str
@@ -201,6 +238,10 @@ class Schedule(_message.Message):
     def last_starts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduledStart]:
         """Output: what became of the latest instants, at most 10, the latest first."""
 
+    @_builtins.property
+    def last_acts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleAct]:
+        """Output: what was done to it lately, and by whom, at most 20, the latest first."""
+
     def __init__(
         self,
         *,
@@ -223,10 +264,11 @@ class Schedule(_message.Message):
         buffered_instant: _timestamp_pb2.Timestamp | None = ...,
         running_saga_ids: _abc.Iterable[_builtins.str] | None = ...,
         last_starts: _abc.Iterable[Global___ScheduledStart] | None = ...,
+        last_acts: _abc.Iterable[Global___ScheduleAct] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "buffered_instant", b"buffered_instant", "created_at", b"created_at", "cron", b"cron", "input", b"input", "pause", b"pause", "start_window", b"start_window", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "buffered_instant", b"buffered_instant", "created_at", b"created_at", "created_by", b"created_by", "cron", b"cron", "definition", b"definition", "input", b"input", "last_starts", b"last_starts", "missed_limit", b"missed_limit", "missed_policy", b"missed_policy", "name", b"name", "next_instants", b"next_instants", "overlap_policy", b"overlap_policy", "pause", b"pause", "running_saga_ids", b"running_saga_ids", "start_window", b"start_window", "time_zone", b"time_zone", "uid", b"uid", "version", b"version", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "buffered_instant", b"buffered_instant", "created_at", b"created_at", "created_by", b"created_by", "cron", b"cron", "definition", b"definition", "input", b"input", "last_acts", b"last_acts", "last_starts", b"last_starts", "missed_limit", b"missed_limit", "missed_policy", b"missed_policy", "name", b"name", "next_instants", b"next_instants", "overlap_policy", b"overlap_policy", "pause", b"pause", "running_saga_ids", b"running_saga_ids", "start_window", b"start_window", "time_zone", b"time_zone", "uid", b"uid", "version", b"version", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_when: _TypeAlias = _typing.Literal["cron", "at"]  # noqa: Y015
     _WhichOneofArgType_when: _TypeAlias = _typing.Literal["when", b"when"]  # noqa: Y015
@@ -265,6 +307,42 @@ class SchedulePause(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SchedulePause: _TypeAlias = SchedulePause  # noqa: Y015
+
+@_typing.final
+class ScheduleAct(_message.Message):
+    """What somebody did to a schedule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ACTED_AT_FIELD_NUMBER: _builtins.int
+    ACTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    kind: Global___ScheduleActKind.ValueType
+    """What."""
+    acted_by: _builtins.str
+    """Who."""
+    reason: _builtins.str
+    """Of a pause, why, in a sentence."""
+    @_builtins.property
+    def acted_at(self) -> _timestamp_pb2.Timestamp:
+        """When, by the store's clock."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___ScheduleActKind.ValueType = ...,
+        acted_at: _timestamp_pb2.Timestamp | None = ...,
+        acted_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acted_at", b"acted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acted_at", b"acted_at", "acted_by", b"acted_by", "kind", b"kind", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleAct: _TypeAlias = ScheduleAct  # noqa: Y015
 
 @_typing.final
 class ScheduledStart(_message.Message):

@@ -13,6 +13,7 @@ refuse: the caller is looked at, the message is validated, and the method is run
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from contextlib import aclosing
 from functools import partial
@@ -64,7 +65,7 @@ class HttpApi:
         authentication: tells who calls.
         clock: tells when to look again at the caller of a stream.
         most_bytes: the longest body that is taken, up to ``LONGEST_BODY``.
-        describe: makes the description of what is answered, as JSON; called once, when it is asked for.
+        describe: makes the description of what is answered, as JSON; called in a thread, when it is first asked for.
 
     Attributes:
         prefixes: what the paths of all rpcs begin with, such as ``/v1``.
@@ -137,7 +138,7 @@ class HttpApi:
         await self._methods.anywhere.admit(context)
         path = _path(scope)
         if path == OPENAPI and scope["method"] == "GET":
-            self._description = self._description or self._describe()
+            self._description = self._description or await asyncio.to_thread(self._describe)
             return Answer(200, self._description, content_type=JSON)
         verbs = self._methods.routes.verbs(path) or ({"GET"} if path == OPENAPI else set())
         if not verbs:

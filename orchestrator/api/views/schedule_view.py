@@ -11,7 +11,7 @@ from saga.v1 import schedule_pb2
 
 if TYPE_CHECKING:
     from orchestrator.engine.sagas import Served
-    from orchestrator.ports.schedules import PastStart, Schedule
+    from orchestrator.ports.schedules import PastStart, Schedule, ScheduleAct
 
 _NEXT: Final = 5
 
@@ -48,6 +48,7 @@ def listed_view(schedule: Schedule) -> schedule_pb2.Schedule:
         next_instants=[timestamp(each) for each in upcoming(schedule, _NEXT)],
         running_saga_ids=schedule.running,
         last_starts=[_start_view(each) for each in reversed(schedule.recent)],
+        last_acts=[_act_view(each) for each in reversed(schedule.acts)],
     )
     if schedule.cron:
         view.cron = schedule.cron
@@ -59,6 +60,15 @@ def listed_view(schedule: Schedule) -> schedule_pb2.Schedule:
         by, paused_at = pause.by.name, timestamp(pause.at)
         view.pause.CopyFrom(schedule_pb2.SchedulePause(paused_at=paused_at, reason=pause.why, requested_by=by))
     return view
+
+
+def _act_view(act: ScheduleAct) -> schedule_pb2.ScheduleAct:
+    return schedule_pb2.ScheduleAct(
+        kind=schedule_pb2.ScheduleActKind.ValueType(act.kind.value),
+        acted_at=timestamp(act.at),
+        acted_by=act.by.name,
+        reason=act.why,
+    )
 
 
 def _start_view(past: PastStart) -> schedule_pb2.ScheduledStart:

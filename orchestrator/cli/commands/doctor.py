@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -71,7 +72,7 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     from orchestrator.cli.environment import examine_environment  # noqa: PLC0415 - other commands do without
     from orchestrator.store.opening import examine_store  # noqa: PLC0415 - as above
 
-    found = [*await examine_store(settings.journal), *await _examine_sagas(settings.journal)]
+    found = [*await examine_store(settings.journal), *await _examine_sagas(settings, definitions)]
     found.append(examine_environment(os.environ))
     found += _examine_certificates(settings)
     if definitions:
@@ -81,17 +82,24 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     return found
 
 
-async def _examine_sagas(journal: str) -> list[Finding]:
-    """The journals of the sagas that have not ended; nothing where the store cannot be read, which it says itself."""
-    from orchestrator.store.health import examine_journals  # noqa: PLC0415 - other commands do without
+async def _examine_sagas(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
+    """The journals of the sagas that have not ended, and the sinks of events.
+
+    Nothing where the store cannot be read, which it says itself.
+    """
+    from orchestrator.analysis.plan.reader import read_plan  # noqa: PLC0415 - other commands do without
+    from orchestrator.events.examining import examine_sinks  # noqa: PLC0415 - as above
+    from orchestrator.store.health import examine_journals  # noqa: PLC0415 - as above
     from orchestrator.store.opening import open_reader  # noqa: PLC0415 - as above
 
     try:
-        reader = await open_reader(journal)
+        reader = await open_reader(settings.journal)
     except (JournalUnavailable, SettingsError):
         return []
     try:
-        return await examine_journals(reader)
+        found = await examine_journals(reader)
+        publishing = {each.name for each in map(read_plan, definitions) if each.events}
+        return [*found, *examine_sinks(await reader.sinks(), settings.events_sinks, publishing, time.time_ns())]
     except JournalUnavailable as away:
         return [unavailable("journals", away)]
     finally:
@@ -106,6 +114,7 @@ def _examine_certificates(settings: Settings) -> list[Finding]:
         "ORCHESTRATOR_TLS_CA": settings.tls_ca,
         "ORCHESTRATOR_PARTICIPANT_TLS_CERTIFICATE": settings.participant_tls_certificate,
         "ORCHESTRATOR_PARTICIPANT_TLS_CA": settings.participant_tls_ca,
+        "ORCHESTRATOR_EVENTS_TLS_CA": settings.events_tls_ca,
     }
     return examine_certificates({name: path for name, path in files.items() if path}, datetime.now(UTC))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.cli.output.payloads import Payloads
-    from saga.v1.schedule_pb2 import Schedule, ScheduledStart
+    from saga.v1.schedule_pb2 import Schedule, ScheduleAct, ScheduledStart
 
 _OUTCOMES: Final[dict[int, tuple[str, str]]] = {
     schedule_pb2.START_OUTCOME_STARTED: ("started", "green"),
@@ -74,7 +74,16 @@ def schedule_page(schedule: Schedule, payloads: Payloads) -> RenderableType:
         for each in schedule.last_starts:
             starts.add(instant_text(each.instant), _told(each), each.saga_id or "-", instant_text(each.noted_at))
         parts.append(starts)
+    if schedule.last_acts:
+        acts = Records(("act", "at", "by", "why"), wrapped={"by", "why"})
+        for act in schedule.last_acts:
+            acts.add(_act(act), instant_text(act.acted_at), act.acted_by, act.reason or "-")
+        parts.append(acts)
     return Group(*parts)
+
+
+def _act(act: ScheduleAct) -> str:
+    return schedule_pb2.ScheduleActKind.Name(act.kind).removeprefix("SCHEDULE_ACT_KIND_").lower()
 
 
 def _state(schedule: Schedule) -> Text:

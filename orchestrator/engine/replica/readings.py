@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.catalogue import SagaCount
+    from orchestrator.ports.outbox import SinkRecord
+
+    _OfJournal = tuple[
+        Sequence[SagaCount] | None, Mapping[str, int] | None, Mapping[str, int] | None, Sequence[SinkRecord] | None
+    ]
 
 
 class WorkerReadings:
@@ -31,7 +36,7 @@ class WorkerReadings:
         """See the port."""
         worker = self._worker
         recovery = worker.recovery
-        found, queued, unclaimed = await self._journal()
+        found, queued, unclaimed, sinks = await self._journal()
         return Reading(
             worker.adapters.clock.now(),
             {**dict.fromkeys(self.definitions, 0), **worker.queueing.room.live},
@@ -44,10 +49,11 @@ class WorkerReadings:
             found,
             queued,
             unclaimed,
+            sinks,
         )
 
-    async def _journal(self) -> tuple[Sequence[SagaCount] | None, Mapping[str, int] | None, Mapping[str, int] | None]:
-        """The sagas that have not ended, those that are queued, and those that nobody advances."""
+    async def _journal(self) -> _OfJournal:
+        """The sagas that have not ended, those that are queued, those that nobody advances; and the sinks."""
         journal = self._worker.adapters.journal
         unclaimed, queued = (Counter(dict.fromkeys(self.definitions, 0)) for _ in range(2))
         try:
@@ -57,6 +63,7 @@ class WorkerReadings:
             # Where no other replica can be, this one claims all that it finds.
             for left in await journal.unclaimed() if journal.shared else ():
                 unclaimed[left.definition] += left.number
+            sinks = await journal.sinks()
         except JournalError:
-            return None, None, None
-        return found, queued, unclaimed
+            return None, None, None, None
+        return found, queued, unclaimed, sinks

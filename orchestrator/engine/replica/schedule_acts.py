@@ -1,4 +1,7 @@
-"""What can be done to schedules, at any replica: they belong to no one, and change by revisions."""
+"""What can be done to schedules, at any replica: they belong to no one, and change by revisions.
+
+Who did what is kept with the schedule, in the same write, also once it is deleted; the log tells it too.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import hashlib
 import logging
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.schedules.timetable import read_cron, read_zone
 from orchestrator.engine.schedules.turn import instant_after, request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused
-from orchestrator.ports.schedules import Firing, Pause, Schedule
+from orchestrator.ports.schedules import Firing, Pause, Schedule, ScheduleAct, ScheduleActKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _NAMESPACE: Final = uuid.UUID("2b1d7f06-6c0e-4d52-9d0a-5a0f3e0d4f7c")
 _MOST_BY_HAND: Final = 20
+_MOST_ACTS: Final = 20
 
 
 class ScheduleActs:
@@ -59,7 +64,7 @@ class ScheduleActs:
         """See the facade."""
         schedule = await self._journal.find_schedule(name)
         if schedule is None:
-            raise ScheduleNotFound(name)
+            raise ScheduleNotFound(name, _told_deleted(await self._journal.find_deleted_schedule(name)))
         return schedule
 
     async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:
@@ -69,7 +74,10 @@ class ScheduleActs:
     async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """See the facade."""
         now = await self._journal.store_now()
-        paused = await self._change(name, lambda it: it if it.pause else replace(it, pause=Pause(now, why, by)))
+        act = ScheduleAct(ScheduleActKind.PAUSED, now, by, why)
+        paused = await self._change(
+            name, lambda it: it if it.pause else _with_act(replace(it, pause=Pause(now, why, by)), act)
+        )
         _tell(paused, "paused", by)
         return paused
 
@@ -82,7 +90,8 @@ class ScheduleActs:
                 return schedule
             # What is decided is at its instant until that is done, and moves on from there.
             next_at = schedule.next_at if _is_firing_next(schedule) else _from_now_on(schedule, now)
-            return replace(schedule, pause=None, next_at=next_at, not_before=0)
+            act = ScheduleAct(ScheduleActKind.RESUMED, now, by)
+            return _with_act(replace(schedule, pause=None, next_at=next_at, not_before=0), act)
 
         changed = await self._change(name, resumed)
         _tell(changed, "resumed", by)
@@ -90,9 +99,10 @@ class ScheduleActs:
 
     async def delete(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
+        act = ScheduleAct(ScheduleActKind.DELETED, await self._journal.store_now(), by)
         schedule = await self.get(name)
-        if not await self._journal.delete_schedule(schedule.uid):
-            raise ScheduleNotFound(name)
+        while not await self._journal.delete_schedule(_with_act(schedule, act)):
+            schedule = await self._same(schedule)
         _tell(schedule, "deleted", by)
         return schedule
 
@@ -112,7 +122,8 @@ class ScheduleActs:
                 what = f"{len(schedule.firing)} starts of {name} are not made yet: see that its saga is served"
                 raise ScheduleRefused(name, "TOO_MANY_STARTS", what)
             # A replica may be at it: then it is left to that one for as long as it was.
-            return replace(schedule, firing=(*schedule.firing, firing))
+            act = ScheduleAct(ScheduleActKind.RUN, now, by)
+            return _with_act(replace(schedule, firing=(*schedule.firing, firing)), act)
 
         changed = await self._change(name, asked, schedule.uid)
         _tell(changed, "run by hand", by)
@@ -131,6 +142,17 @@ class ScheduleActs:
                 self._changed()
                 return replace(changed, revision=schedule.revision + 1)
 
+    async def _same(self, schedule: Schedule) -> Schedule:
+        """As it is now.
+
+        Raises:
+            ScheduleNotFound: it was deleted, whether or not another one has its name.
+        """
+        latest = await self.get(schedule.name)
+        if latest.uid != schedule.uid:
+            raise ScheduleNotFound(schedule.name)
+        return latest
+
     async def _found_before(self, new: NewSchedule, digest: bytes) -> Schedule | None:
         """The schedule that this request created, if it did.
 
@@ -148,8 +170,21 @@ class ScheduleActs:
         return schedule
 
 
+def _with_act(schedule: Schedule, act: ScheduleAct) -> Schedule:
+    return replace(schedule, acts=(*schedule.acts, act)[-_MOST_ACTS:])
+
+
+def _told_deleted(schedule: Schedule | None) -> str:
+    """Who deleted a schedule, and when; empty where nobody has."""
+    if schedule is None:
+        return ""
+    act = schedule.acts[-1]
+    at = datetime.fromtimestamp(act.at // 1_000_000_000, UTC).isoformat()
+    return f"the last one of this name was deleted at {at} by {act.by.name}"
+
+
 def _tell(schedule: Schedule, done: str, by: Actor) -> None:
-    """Say who did what: a schedule keeps only who created and paused it, and one that is deleted keeps nothing."""
+    """Say who did what."""
     _log.info("schedule %s is %s, as %s (%s) wants it", schedule.name, done, by.name, by.authority)
 
 
@@ -185,6 +220,7 @@ def _of(new: NewSchedule, digest: bytes, now: int) -> Schedule:
         created_at=now,
         created_by=new.created_by,
         next_at=next_at,
+        acts=(ScheduleAct(ScheduleActKind.CREATED, now, new.created_by),),
     )
 
 

@@ -154,7 +154,7 @@ class SagaWriter:
         self._loop.call_soon(self._persist_unawaited)
 
     def _persist_unawaited(self) -> None:
-        self.persist().add_done_callback(_note_failed)
+        asyncio.ensure_future(self.persist()).add_done_callback(_note_failed)
 
     def _write(self) -> _Write:
         """Append what is in the buffer; writes of one saga become durable in order."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim, SinkRecord
+from orchestrator.journal.events import OutboxEvent
+from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
 from orchestrator.store.event_rows import kept_event
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ class PostgresOutbox:
     async def position_at(self, instant: int) -> int:
         """See the port."""
         return int((await self._ask_outbox("position_at", instant))[0][0])
-
-    async def sinks(self) -> list[SinkRecord]:
-        """See the port."""
-        return [SinkRecord(*row) for row in await self._ask_outbox("sinks")]
 
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """See the port."""
@@ -108,6 +105,10 @@ class PostgresOutbox:
         """See the port."""
         ((forgotten,),) = await self._ask_outbox("forget_sink", sink)
         return bool(forgotten)
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+        await self._ask_outbox("keep_events", *_columns(events, len(OutboxEvent._fields)))
 
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""

@@ -356,6 +356,13 @@ SELECT s.document, s.revision FROM schedule AS s WHERE s.name = $1;
 -- name: is_schedule_deleted
 SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = $1;
 
+-- name: find_deleted_schedule
+SELECT d.document, d.revision
+FROM deleted_schedule AS d
+WHERE d.name = $1 AND d.document IS NOT NULL
+ORDER BY d.deleted_at DESC
+LIMIT 1;
+
 -- name: list_schedules
 SELECT s.document, s.revision FROM schedule AS s WHERE s.name > $1 ORDER BY s.name LIMIT $2;
 
@@ -385,9 +392,11 @@ RETURNING s.revision;
 
 -- name: delete_schedule
 WITH gone AS (
-    DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
+    DELETE FROM schedule AS s WHERE s.uid = $1 AND s.revision = $2 RETURNING s.uid, s.name, s.revision
 )
-INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
+INSERT INTO deleted_schedule (uid, name, deleted_at, revision, document)
+SELECT g.uid, g.name, journal_now(), g.revision, $3 FROM gone AS g
+RETURNING uid;
 
 -- name: create_bulk_act
 INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
@@ -727,6 +736,13 @@ RETURNING d.position;
 
 -- name: forget_sink
 SELECT forget_sink($1);
+
+-- name: keep_events
+INSERT INTO outbox (event_id, saga_id, definition, type, at, provisional, traceparent, payload)
+SELECT t.event_id, t.saga_id, t.definition, t.type, t.at, t.provisional, t.traceparent, t.payload
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::bytea[])
+  WITH ORDINALITY AS t (event_id, saga_id, definition, type, at, provisional, traceparent, payload, number)
+ORDER BY t.number;
 
 -- name: delete_events
 DELETE FROM event AS e

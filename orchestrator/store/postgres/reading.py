@@ -8,6 +8,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
+from orchestrator.ports.outbox import SinkRecord
 from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import first_input, unpack
 from orchestrator.store.figure_rows import counted_of
@@ -128,6 +129,10 @@ class PostgresReader:
     async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
         """See the port."""
         return [tombstone_of(row) for row in await self._ask("tombstones", after, limit)]
+
+    async def sinks(self) -> list[SinkRecord]:
+        """See the port."""
+        return [SinkRecord(*row) for row in await self._ask("sinks")]
 
     async def close(self) -> None:
         """Let go of the database."""

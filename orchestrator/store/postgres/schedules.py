@@ -43,6 +43,11 @@ class PostgresSchedules:
         """See the port."""
         return bool(await self._ask_named("is_schedule_deleted", uid))
 
+    async def find_deleted_schedule(self, name: str) -> Schedule | None:
+        """See the port."""
+        rows = await self._ask_named("find_deleted_schedule", name) if "\0" not in name else []
+        return from_document(*rows[0]) if rows else None
+
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """See the port."""
         return [from_document(*row) for row in await self._ask_named("list_schedules", after, limit)]
@@ -61,6 +66,7 @@ class PostgresSchedules:
         values = (schedule.uid, schedule.revision, schedule.due_at, to_document(schedule))
         return bool(await self._ask_named("replace_schedule", *values))
 
-    async def delete_schedule(self, uid: str) -> bool:
+    async def delete_schedule(self, schedule: Schedule) -> bool:
         """See the port."""
-        return bool(await self._ask_named("delete_schedule", uid))
+        values = (schedule.uid, schedule.revision, to_document(schedule))
+        return bool(await self._ask_named("delete_schedule", *values))

@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim, SinkRecord
+from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
 from orchestrator.store.event_rows import kept_event
 from orchestrator.store.sqlite.queries import queries
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Callable, Sequence
 
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.ports.outbox import KeptEvent, SinkProgress
 
 
@@ -49,10 +50,6 @@ class SqliteOutbox:
     async def position_at(self, instant: int) -> int:
         """See the port."""
         return int((await self._read_outbox("position_at", (instant,)))[0][0])
-
-    async def sinks(self) -> list[SinkRecord]:
-        """See the port."""
-        return [SinkRecord(*row) for row in await self._read_outbox("sinks", ())]
 
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """See the port."""
@@ -135,6 +132,15 @@ class SqliteOutbox:
 
         forgotten: bool = await self._in_outbox_transaction(forget)
         return forgotten
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+
+        def keep() -> None:
+            for event in events:
+                self._run_outbox("tell_event", tuple(event))
+
+        await self._in_outbox_transaction(keep)
 
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""

@@ -220,6 +220,13 @@ SELECT s.document, s.revision FROM schedule AS s WHERE s.name = ?;
 -- name: is_schedule_deleted
 SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = ?;
 
+-- name: find_deleted_schedule
+SELECT d.document, d.revision
+FROM deleted_schedule AS d
+WHERE d.name = ? AND d.document IS NOT NULL
+ORDER BY d.deleted_at DESC
+LIMIT 1;
+
 -- name: list_schedules
 SELECT s.document, s.revision FROM schedule AS s WHERE s.name > ? ORDER BY s.name LIMIT ?;
 
@@ -245,10 +252,10 @@ WHERE uid = :uid AND revision = :revision
 RETURNING revision;
 
 -- name: delete_schedule
-DELETE FROM schedule WHERE uid = ? RETURNING name;
+DELETE FROM schedule WHERE uid = ? AND revision = ? RETURNING name;
 
 -- name: remember_schedule
-INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+INSERT INTO deleted_schedule (uid, name, deleted_at, revision, document) VALUES (?, ?, ?, ?, ?);
 
 -- name: create_bulk_act
 INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)

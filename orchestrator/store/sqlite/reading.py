@@ -12,6 +12,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
+from orchestrator.ports.outbox import SinkRecord
 from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import first_input, unpack
 from orchestrator.store.figure_rows import counted_of
@@ -133,6 +134,10 @@ class SqliteReader:
         """See the port."""
         sql = queries()["tombstones"]
         return [tombstone_of(row) for row in await self._read(lambda db: db.execute(sql, (after, limit)).fetchall())]
+
+    async def sinks(self) -> list[SinkRecord]:
+        """See the port."""
+        return [SinkRecord(*row) for row in await self._read(lambda db: db.execute(queries()["sinks"]).fetchall())]
 
     async def close(self) -> None:
         """Let go of the file."""

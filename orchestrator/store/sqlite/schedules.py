@@ -61,6 +61,11 @@ class SqliteSchedules:
         """See the port."""
         return bool(await self._statement("is_schedule_deleted", (uid,)))
 
+    async def find_deleted_schedule(self, name: str) -> Schedule | None:
+        """See the port."""
+        rows = await self._statement("find_deleted_schedule", (name,))
+        return from_document(*rows[0]) if rows else None
+
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """See the port."""
         return [from_document(*row) for row in await self._statement("list_schedules", (after, limit))]
@@ -77,13 +82,14 @@ class SqliteSchedules:
         values = {"uid": schedule.uid, "revision": schedule.revision, **_changing(schedule)}
         return bool(await self._statement("replace_schedule", values))
 
-    async def delete_schedule(self, uid: str) -> bool:
+    async def delete_schedule(self, schedule: Schedule) -> bool:
         """See the port."""
 
         def delete() -> bool:
-            rows = self._run("delete_schedule", (uid,))
-            for (name,) in rows:
-                self._run("remember_schedule", (uid, name, self._store_clock()))
+            rows = self._run("delete_schedule", (schedule.uid, schedule.revision))
+            if rows:
+                values = (schedule.uid, schedule.name, self._store_clock(), schedule.revision, to_document(schedule))
+                self._run("remember_schedule", values)
             return bool(rows)
 
         deleted: bool = await self._in_transaction(delete)

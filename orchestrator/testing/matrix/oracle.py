@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.entries import EventPublished
+from orchestrator.journal.events import event_id
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import UNFINISHED, CommandState, SagaState, Status, StepOutcome
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from orchestrator.testing.matrix.expectations import Ends
     from orchestrator.testing.matrix.scenario_run import Observations
+
+_ROLLED_BACK: Final = frozenset({Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 
 
 def faults_found(observations: Observations, legal: Ends, during: Ends = frozenset()) -> list[str]:
@@ -35,6 +40,7 @@ def faults_found(observations: Observations, legal: Ends, during: Ends = frozens
         *_wrong_effects(observations),
         *_wrong_keys(observations),
         *_wrong_order(observations),
+        *_wrong_events(observations),
         *observations.recorder.broken,
         *observations.errors,
     ]
@@ -133,3 +139,19 @@ def _wrong_order(observations: Observations) -> Iterable[str]:
     compensated = [key for key in observations.recorder.compensated if key in places]
     if compensated != sorted(compensated, key=places.__getitem__, reverse=True):
         yield f"compensated in another order than the reverse of the start: {', '.join(compensated)}"
+
+
+def _wrong_events(observations: Observations) -> Iterable[str]:
+    """What a saga publishes is told once where it completes; where it rolls back, only what is provisional is."""
+    state = observations.state
+    told = Counter(event.event_id for event in observations.told)
+    for event in observations.told:
+        if told[event.event_id] > 1:
+            yield f"{event.type} of {event.saga_id} is told {told[event.event_id]} times"
+        if state.status in _ROLLED_BACK and not event.provisional:
+            yield f"{event.type} of {event.saga_id} is told, and the saga is {word(state.status)}"
+    if state.status is Status.COMPLETED:
+        published = (entry for entry in observations.entries if isinstance(entry, EventPublished))
+        for entry in published:
+            if not told[event_id(state.saga_id, entry.key)]:
+                yield f"{entry.key} was published, the saga has completed, and nobody is told"

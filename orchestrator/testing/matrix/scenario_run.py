@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry, WaitBegan
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState, Status
     from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
@@ -58,6 +59,7 @@ _PATIENCE_SECONDS: Final = 4 * 60 * 60.0
 _AFTERWARDS_SECONDS: Final = 60.0
 _RESTART_SECONDS: Final = 1.0
 _SIGNAL_SECONDS: Final = 30.0
+_MOST_EVENTS: Final = 100_000
 _WAY_SECONDS: Final = 0.005
 _PAUSE_SECONDS: Final = 0.05
 
@@ -76,6 +78,7 @@ class Observations:
         during: the saga's status when an injected fault that lasts was about to end.
         left_in_doubt: the keys of the commands that were in doubt when the orchestrator was killed.
         errors: what starting, recovering and cancelling have raised.
+        told: what stands in the outbox.
     """
 
     state: SagaState
@@ -87,6 +90,7 @@ class Observations:
     during: Status | None
     left_in_doubt: frozenset[str]
     errors: Sequence[str]
+    told: Sequence[OutboxEvent]
 
 
 class ScenarioRun:
@@ -260,6 +264,7 @@ class ScenarioRun:
             self._during,
             self._left_in_doubt,
             self._errors,
+            [kept.event for kept in await self._journal.events(0, _MOST_EVENTS)],
         )
 
     def _watch(self, task: asyncio.Task[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.ports.outbox import DeadLetter, KeptEvent, Outbox, SinkAct, SinkClaim, SinkProgress, SinkRecord
 
 
@@ -79,6 +80,10 @@ class OutboxConnection:
         """See the port."""
         answer: bool = await self._ask_outbox(lambda: self._kept_outbox.forget_sink(sink))
         return answer
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+        await self._ask_outbox(lambda: self._kept_outbox.keep_events(events))
 
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""

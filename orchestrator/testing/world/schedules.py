@@ -43,6 +43,11 @@ class SchedulesConnection:
         answer: bool = await self._ask_store(lambda: self._kept.is_schedule_deleted(uid))
         return answer
 
+    async def find_deleted_schedule(self, name: str) -> Schedule | None:
+        """See the port."""
+        answer: Schedule | None = await self._ask_store(lambda: self._kept.find_deleted_schedule(name))
+        return answer
+
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """See the port."""
         answer: Sequence[Schedule] = await self._ask_store(lambda: self._kept.list_schedules(after, limit))
@@ -58,7 +63,7 @@ class SchedulesConnection:
         answer: bool = await self._ask_store(lambda: self._kept.replace_schedule(schedule))
         return answer
 
-    async def delete_schedule(self, uid: str) -> bool:
+    async def delete_schedule(self, schedule: Schedule) -> bool:
         """See the port."""
-        answer: bool = await self._ask_store(lambda: self._kept.delete_schedule(uid))
+        answer: bool = await self._ask_store(lambda: self._kept.delete_schedule(schedule))
         return answer

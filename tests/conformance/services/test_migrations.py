@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 
 from orchestrator.participant.engines import guard_table
 from services.chassis.engines import open_engines
+from services.chassis.events.tables import METADATA as EVENT_TABLES
 from services.chassis.migration import migrate
 from services.inventory.__main__ import SERVICE as INVENTORY
 
@@ -37,7 +38,7 @@ def upgrade():
 
 
 def test_the_migrations_add_up_to_the_tables_that_the_code_declares(service: Service[Any], database_url: str) -> None:
-    declared = with_guard(service.tables)
+    declared = with_the_chassis(service.tables)
     engine = open_engines(database_url).writer
     with engine.begin() as connection:
         migrate(connection, service.migrations)
@@ -83,11 +84,13 @@ def test_a_new_migration_is_applied_to_a_database_that_has_the_others(database_u
     engine.dispose()
 
 
-def with_guard(tables: MetaData) -> MetaData:
+def with_the_chassis(tables: MetaData) -> MetaData:
     whole = type(tables)()
     for table in tables.sorted_tables:
         table.to_metadata(whole)
     guard_table(whole)
+    for table in EVENT_TABLES.sorted_tables:
+        table.to_metadata(whole)
     return whole
 
 

@@ -114,9 +114,10 @@ async def test_a_replica_is_given_the_schedules_of_what_it_serves(journal: Journ
 async def test_a_schedule_that_is_deleted_is_gone_and_its_uid_is_remembered(journal: Journal) -> None:
     await journal.create_schedule(schedule(1, next_at=1))
     assert not await journal.is_schedule_deleted(schedule(1).uid)
-    assert await journal.delete_schedule(schedule(1).uid)
+    assert not await journal.delete_schedule(replace(schedule(1), revision=2)), "it has changed since"
+    assert await journal.delete_schedule(replace(schedule(1), acts=FULL.acts))
 
-    assert not await journal.delete_schedule(schedule(1).uid)
+    assert not await journal.delete_schedule(schedule(1))
     assert await journal.find_schedule("schedule-1") is None
     assert not (await journal.due_schedules(10)).schedules
     assert not await journal.replace_schedule(schedule(1))
@@ -125,11 +126,25 @@ async def test_a_schedule_that_is_deleted_is_gone_and_its_uid_is_remembered(jour
     assert await journal.create_schedule(replace(schedule(2), name="schedule-1")), "its name is free"
 
 
+async def test_a_deleted_schedule_is_remembered_with_who_did_what_and_the_last_of_its_name_is_found(
+    journal: Journal, let_pass: LetPass
+) -> None:
+    assert await journal.find_deleted_schedule("hourly") is None
+    assert await journal.find_deleted_schedule("another\x00") is None
+    for number in (1, 2):
+        await journal.create_schedule(replace(schedule(number), name="hourly"))
+        await journal.delete_schedule(replace(schedule(number), name="hourly", acts=FULL.acts))
+        let_pass(1)
+
+    assert await journal.find_deleted_schedule("hourly") == replace(schedule(2), name="hourly", acts=FULL.acts)
+    assert await journal.find_deleted_schedule("schedule-1") is None
+
+
 async def test_schedules_outlive_every_process(open_durable: Open) -> None:
     journal = await open_durable()
     await journal.create_schedule(FULL)
     await journal.create_schedule(schedule(2))
-    await journal.delete_schedule(schedule(2).uid)
+    await journal.delete_schedule(schedule(2))
     await journal.close()
 
     journal = await open_durable()

@@ -261,7 +261,7 @@ def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(t
     }
     assert {rpc.roles for rpc in asked_of} == {
         frozenset(roles)
-        for roles in ((), ("VIEWER",), ("STARTER",), ("OPERATOR",), ("APPROVER",), ("OPERATOR", "STARTER"))
+        for roles in ((), ("VIEWER",), ("STARTER",), ("OPERATOR",), ("APPROVER",), ("ADMIN",), ("OPERATOR", "STARTER"))
     }
 
 

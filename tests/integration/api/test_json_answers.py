@@ -102,7 +102,7 @@ ALONE: Final[dict[str, list[str]]] = {
     "console": [],
 }
 # Commands that go on until they are interrupted.
-ENDLESS: Final = {"serve", "mock", "feed"}
+ENDLESS: Final = ("serve", "mock", "feed")
 FAILING: Final = {"conform", "faults"}
 
 

@@ -86,8 +86,7 @@ async def one_of_each(api: Api, an_order: AnOrder) -> dict[str, str]:
     return {completed: "completed", suspended: "suspended", compensated: "compensated", waits: "running"}
 
 
-@pytest.mark.parametrize("colour", [False, True], ids=["plain", "coloured"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "colour"), [("60", True), ("80", False), ("120", True)])
 async def test_every_command_prints_whole_ids_and_whole_statuses(
     api: Api, an_order: AnOrder, width: str, *, colour: bool
 ) -> None:

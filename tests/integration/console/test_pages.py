@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.console.forgery import FIELD
+from orchestrator.ports.outbox import DeadLetter, SinkProgress
 from tests.integration.api.conftest import an_order
 from tests.integration.console.conftest import form_token
+from tests.support.journals import AT, told
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,7 +40,7 @@ async def page(visitor: httpx2.AsyncClient, path: str) -> str:
     return answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/?period=week", "/sagas", "/bulk", "/definitions", "/schedules"])
+@pytest.mark.parametrize("path", ["/", "/?period=week", "/sagas", "/bulk", "/definitions", "/schedules", "/events"])
 async def test_every_page_can_be_seen_before_there_is_a_saga(console: Opened, path: str) -> None:
     async with console.visitor("viewer") as visitor:
         assert "<h1>" in await page(visitor, path)
@@ -162,3 +164,26 @@ async def test_sagas_of_a_narrowed_caller_are_the_only_ones_that_the_caller_is_s
             shown = await page(visitor, "/sagas")
         assert of_ada in shown
         assert '<span class="figure">0</span>' in await page(visitor, "/")
+
+
+async def test_a_sink_is_shown_with_what_it_has_not_taken_and_an_operator_has_that_tried_again(console: Opened) -> None:
+    journal = console.api.journal
+    journal.tell([told(1, "saga-1"), told(2, "saga-2")])
+    claim = await journal.claim_sink("billing", "replica-1", 60 * 1_000_000_000)
+    assert claim is not None
+    dead = DeadLetter(1, "saga-1", 9, AT, AT, "410 <gone>")
+    failing = SinkProgress(1, dead=[dead], failing_since=AT, error="nobody there")
+    await journal.note_progress("billing", claim.token, failing)
+    async with console.visitor("viewer") as visitor:
+        shown = await page(visitor, "/events")
+        for said in ("billing", "takes nothing", "nobody there", "410 &lt;gone&gt;", "shop.v1.Sold", "provisional"):
+            assert said in shown
+        refused = await visitor.post("/events/billing/retry", data={FIELD: await form_token(visitor)})
+        assert refused.status_code == 403
+    async with console.visitor("operator") as visitor:
+        done = await visitor.post("/events/billing/retry", data={FIELD: await form_token(visitor)})
+        assert done.status_code == 303
+        assert "dead letters tried again: all" in await page(visitor, "/events")
+
+    (letter,) = await journal.dead_letters("billing", 0, 9)
+    assert letter.due_at is not None

@@ -9,7 +9,7 @@ import nats
 
 from orchestrator.connections.nats import NatsConnection
 from orchestrator.connections.nats_security import NatsSecurity
-from orchestrator.connections.nats_security import NatsServer as NatsPlace
+from orchestrator.connections.nats_security import NatsServer as Place
 from orchestrator.events.addresses import read_address
 from orchestrator.events.nats.sink import NatsSink
 from orchestrator.journal.events import OutboxEvent, event_id
@@ -30,7 +30,7 @@ def kept(number: int) -> KeptEvent:
 
 def sink_at(server: NatsServer, prefix: str, timeout: float = 5.0) -> NatsSink:
     address = read_address("analytics", f"{server.url}/{prefix}")
-    return NatsSink(address, NatsConnection(NatsPlace(server.address), NatsSecurity()), timeout)
+    return NatsSink(address, NatsConnection(Place(server.address), NatsSecurity()), timeout)
 
 
 async def test_a_subscriber_that_comes_later_reads_every_event_from_the_beginning_once(shared_nats: NatsServer) -> None:
@@ -41,7 +41,7 @@ async def test_a_subscriber_that_comes_later_reads_every_event_from_the_beginnin
 
     client = await nats.connect(shared_nats.url)
     subscription = await client.jetstream().subscribe(f"{prefix}.shop.order.v1.*", ordered_consumer=True)
-    messages = [await subscription.next_msg(5) for _ in range(3)]
+    messages = [await subscription.next_msg(20) for _ in range(3)]
 
     assert [OrderPlaced.FromString(each.data).order_id for each in messages] == ["o-1", "o-2", "o-3"]
     headers = messages[0].headers or {}
@@ -72,7 +72,7 @@ async def test_what_a_killed_server_has_not_stored_is_not_taken_and_is_taken_aft
         pass
     client = await nats.connect(nats_server.url)
     subscription = await client.jetstream().subscribe("events.>", ordered_consumer=True)
-    messages = [await subscription.next_msg(5) for _ in range(2)]
+    messages = [await subscription.next_msg(20) for _ in range(2)]
     assert [OrderPlaced.FromString(each.data).order_id for each in messages] == ["o-1", "o-2"]
     await client.close()
     await sink.close()

@@ -21,6 +21,7 @@ from orchestrator.observability.metric_sending import MetricSender
 from orchestrator.observability.points import Points
 from orchestrator.observability.tallies import Tallies
 from orchestrator.ports.catalogue import SagaCount
+from orchestrator.ports.outbox import SinkRecord
 from orchestrator.ports.readings import ParticipantReading, Reading
 from orchestrator.shop.demo.otlp import Collector, attributes
 
@@ -56,6 +57,7 @@ class Replica:
             open=[SagaCount("place_order", Status.SUSPENDED, 4, 10 * SECOND)],
             queued={"place_order": 9},
             unclaimed={"place_order": 1},
+            sinks=[SinkRecord("billing", 5, "replica-1", 0, 8, 60 * SECOND, 2, 1, 70 * SECOND, "500")],
         )
 
 
@@ -107,6 +109,9 @@ async def test_a_collector_is_sent_what_was_counted_and_what_is_read(
     (request,) = collector.metrics.requests
     assert attributes(request.resource_metrics[0].resource.attributes)["service.name"] == "orders"
     assert values(collector, "saga.started") == {"place_order": 1}
+    told = {"behind": 8, "lag": 40, "failing_duration": 30, "blocked": 2, "dead_letters": 1}
+    for name, value in told.items():
+        assert values(collector, f"saga.events.{name}") == {"billing": value}
     assert values(collector, "saga.ended")["place_order/completed"] == 1
     assert values(collector, "saga.live") == {"place_order": 7}
     assert values(collector, "saga.open")["place_order/suspended"] == 4

@@ -18,6 +18,7 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.ports.outbox import BlockedSaga, SinkProgress
 from orchestrator.store import copying
 from orchestrator.store.copying import CopyProgress, copy_journal
 from orchestrator.store.memory import MemoryJournal, MemoryState
@@ -25,7 +26,7 @@ from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
 from tests.support.bulk_acts import bulk_act, sagas
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered, told
 from tests.support.postgres import set_store_clock
 from tests.support.schedules import schedule
 
@@ -338,3 +339,29 @@ async def test_another_schedule_of_the_same_name_is_not_overwritten(both: Both) 
 
     with pytest.raises(ScheduleExists, match="has another schedule 'schedule-1'"):
         await copy_journal(source, target, ignored)
+
+
+async def test_events_that_some_sink_was_not_told_of_are_told_in_the_new_journal(both: Both) -> None:
+    source, target = both
+    for number in (1, 2, 3):
+        await Writing(source, f"telling-{number}").start(outbox=[told(number, f"telling-{number}")])
+    claim = await source.claim_sink("billing", "gone", 1)
+    assert claim is not None
+    await source.note_progress("billing", claim.token, SinkProgress(1))
+
+    await copy_journal(source, target, lambda _: None)
+    await copy_journal(source, target, lambda _: None)
+
+    assert [kept.event for kept in await target.events(0, 99)] == [told(2, "telling-2"), told(3, "telling-3")]
+
+
+async def test_an_event_of_a_blocked_saga_is_not_left_behind(both: Both) -> None:
+    source, target = both
+    await Writing(source, "telling").start(outbox=[told(1, "telling"), told(2, "telling")])
+    claim = await source.claim_sink("billing", "gone", 1)
+    assert claim is not None
+    await source.note_progress("billing", claim.token, SinkProgress(2, [BlockedSaga("telling", 1, 1, AT, AT, "500")]))
+
+    await copy_journal(source, target, lambda _: None)
+
+    assert [kept.event for kept in await target.events(0, 99)] == [told(1, "telling"), told(2, "telling")]

@@ -1,4 +1,7 @@
-"""A saga as a user writes it that waits: for a time, for a signal, for a decision, and with a limit around commands."""
+"""A saga as a user writes it that waits: for a time, for a signal, for a decision, with a limit around commands.
+
+And it tells others.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from orchestrator import (
     SignalTimedOut,
     TimeLimitPassed,
     approval,
+    publish,
     saga,
     saga_id,
     signal,
@@ -44,4 +48,6 @@ async def wait_and_sell(order: StartOrderRequest, stubs: Stubs) -> Receipt:
             await stubs.pricing.PriceOrder(PriceOrderRequest(lines=order.lines))
     except TimeLimitPassed as passed:
         assert_type(passed.key, str)
+    await publish(Receipt(order_id=saga_id()))
+    await orchestrator.publish(Receipt(order_id=saga_id()), at_once=True)
     return Receipt(order_id=saga_id())

@@ -172,3 +172,14 @@ async def test_a_caller_who_is_not_narrowed_reaches_every_method(name: str) -> N
 
     with pytest.raises(AssertionError, match=f"{name} of the engine was reached"):
         await ask(getattr(NarrowedSagas(engine), name))
+
+
+async def test_who_deleted_a_schedule_is_not_told_to_a_narrowed_caller() -> None:
+    class Deleted(Engine):
+        async def get(self, name: str) -> Any:  # noqa: ANN401 - it raises
+            raise ScheduleNotFound(name, "the last one of this name was deleted by bob")
+
+    engine: Any = Deleted()
+    with pytest.raises(ScheduleNotFound) as refused:
+        await NarrowedSchedules(engine, engine).get("trips")
+    assert "bob" not in str(refused.value)

@@ -203,7 +203,7 @@ def test_the_api_of_an_application_that_states_no_role_at_all_is_reported(
     orchestrator: Callable[..., Any], protos: Path
 ) -> None:
     file = protos / "shop/order/v1/order_service.proto"
-    file.write_text(re.sub(r"\n    option \(saga\.v1\.access\)\.role = \w+;", "", file.read_text()))
+    file.write_text(re.sub(r"    option \(saga\.v1\.access\)\.role = \w+;\n", "", file.read_text()))
 
     answer = orchestrator("check")
 

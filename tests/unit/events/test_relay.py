@@ -327,3 +327,22 @@ def test_a_relay_that_lost_its_claim_writes_nothing_down() -> None:
         assert positions(world.sink.told)[-1] == 1
 
     run(test)
+
+
+def test_an_event_at_which_a_sink_itself_fails_holds_up_its_own_saga_alone() -> None:
+    def fail(event: KeptEvent) -> NotTaken | None:
+        if event.event.saga_id == "bad":
+            raise ValueError("no such type")
+        return None
+
+    async def test(world: World) -> None:
+        world.tell("bad", "good", "bad", "good")
+        world.sink.answer = fail
+        world.relay()
+        await asyncio.sleep(GIVE_UP + HOUR)
+
+        assert positions(world.sink.told) == [2, 4]
+        dead = await world.journal.dead_letters("sink", 0, 9)
+        assert dead[0].error == "ValueError: no such type"
+
+    run(test)

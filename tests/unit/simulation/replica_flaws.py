@@ -155,7 +155,8 @@ def versions_are_not_looked_at() -> Iterator[None]:
 
 REPLICA_FLAWS: Final = (
     EngineFlaw(claim_is_not_fenced, frozenset({Promise.ONE_OWNER})),
-    EngineFlaw(lease_is_judged_by_the_local_clock, frozenset({Promise.ONE_OWNER})),
+    # A replica also takes its own clock for that of the journal then, by which timers are due.
+    EngineFlaw(lease_is_judged_by_the_local_clock, frozenset({Promise.ONE_OWNER, Promise.TIME_AND_SIGNALS_ARE_FACTS})),
     EngineFlaw(sequence_is_not_checked, frozenset({Promise.ONE_OWNER})),
     EngineFlaw(hand_over_forgets_a_saga, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(hand_over_is_forgotten, frozenset({Promise.NOTHING_IS_LOST})),

@@ -111,5 +111,8 @@ SCHEDULE_FLAWS: Final = (
     ),
     EngineFlaw(decision_is_not_kept, frozenset({Promise.SAME_INTENT_SAME_KEY, Promise.NOTHING_IS_LOST})),
     EngineFlaw(instant_is_judged_by_the_local_clock, frozenset({Promise.TIME_AND_SIGNALS_ARE_FACTS})),
-    EngineFlaw(schedule_is_changed_from_any_revision, frozenset({Promise.NOTHING_IS_LOST})),
+    EngineFlaw(
+        schedule_is_changed_from_any_revision,
+        frozenset({Promise.SAME_INTENT_SAME_KEY, Promise.NOTHING_IS_LOST}),
+    ),
 )

@@ -117,7 +117,7 @@ def test_in_a_world_without_faults_nothing_goes_wrong(monkeypatch: pytest.Monkey
     assert not outcome.broken
     assert outcome.timeline.counts().keys() <= {
         "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused", "schedule",
-        "scheduled", "run", "claimed", "signal",
+        "scheduled", "run", "claimed", "signal", "told",
     }  # fmt: skip
 
 

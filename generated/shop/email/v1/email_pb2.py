@@ -29,7 +29,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/email/v1/email.proto\x12\rshop.email.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xb5\x01\n\x17SendConfirmationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x02to\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02`\x01\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x63\x61rrier\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12 \n\x0ftracking_number\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"7\n\x18SendConfirmationResponse\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x32\xb0\x01\n\x0c\x45mailService\x12\x8b\x01\n\x10SendConfirmation\x12&.shop.email.v1.SendConfirmationRequest\x1a\'.shop.email.v1.SendConfirmationResponse\"&\x8a\xe7\x18\x06\x08\x04*\x02\x08\x05\x82\xd3\xe4\x93\x02\x16\"\x11/v1/confirmations:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50107b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/email/v1/email.proto\x12\rshop.email.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xb5\x01\n\x17SendConfirmationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x02to\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02`\x01\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x63\x61rrier\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12 \n\x0ftracking_number\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"7\n\x18SendConfirmationResponse\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"I\n\x12KeepAddressRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x02to\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02`\x01\"\x15\n\x13KeepAddressResponse\"3\n\x14\x46orgetAddressRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x17\n\x15\x46orgetAddressResponse2\xcd\x03\n\x0c\x45mailService\x12\x8b\x01\n\x10SendConfirmation\x12&.shop.email.v1.SendConfirmationRequest\x1a\'.shop.email.v1.SendConfirmationResponse\"&\x8a\xe7\x18\x06\x08\x04*\x02\x08\x05\x82\xd3\xe4\x93\x02\x16\"\x11/v1/confirmations:\x01*\x12\x87\x01\n\x0bKeepAddress\x12!.shop.email.v1.KeepAddressRequest\x1a\".shop.email.v1.KeepAddressResponse\"1\x8a\xe7\x18\x15\x08\x02\x12\rForgetAddress*\x02\x08\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/addresses:\x01*\x12\x90\x01\n\rForgetAddress\x12#.shop.email.v1.ForgetAddressRequest\x1a$.shop.email.v1.ForgetAddressResponse\"4\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/addresses/{order_id}:forget:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50107b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,14 +48,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['tracking_number']._serialized_options = b'\272H\004r\002\030@'
   _globals['_SENDCONFIRMATIONRESPONSE'].fields_by_name['message_id']._loaded_options = None
   _globals['_SENDCONFIRMATIONRESPONSE'].fields_by_name['message_id']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_KEEPADDRESSREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_KEEPADDRESSREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_KEEPADDRESSREQUEST'].fields_by_name['to']._loaded_options = None
+  _globals['_KEEPADDRESSREQUEST'].fields_by_name['to']._serialized_options = b'\200\001\001\272H\004r\002`\001'
+  _globals['_FORGETADDRESSREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_FORGETADDRESSREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_EMAILSERVICE']._loaded_options = None
   _globals['_EMAILSERVICE']._serialized_options = b'\312A\017127.0.0.1:50107'
   _globals['_EMAILSERVICE'].methods_by_name['SendConfirmation']._loaded_options = None
   _globals['_EMAILSERVICE'].methods_by_name['SendConfirmation']._serialized_options = b'\212\347\030\006\010\004*\002\010\005\202\323\344\223\002\026\"\021/v1/confirmations:\001*'
+  _globals['_EMAILSERVICE'].methods_by_name['KeepAddress']._loaded_options = None
+  _globals['_EMAILSERVICE'].methods_by_name['KeepAddress']._serialized_options = b'\212\347\030\025\010\002\022\rForgetAddress*\002\010\002\202\323\344\223\002\022\"\r/v1/addresses:\001*'
+  _globals['_EMAILSERVICE'].methods_by_name['ForgetAddress']._loaded_options = None
+  _globals['_EMAILSERVICE'].methods_by_name['ForgetAddress']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002$\"\037/v1/addresses/{order_id}:forget:\001*'
   _globals['_SENDCONFIRMATIONREQUEST']._serialized_start=178
   _globals['_SENDCONFIRMATIONREQUEST']._serialized_end=359
   _globals['_SENDCONFIRMATIONRESPONSE']._serialized_start=361
   _globals['_SENDCONFIRMATIONRESPONSE']._serialized_end=416
-  _globals['_EMAILSERVICE']._serialized_start=419
-  _globals['_EMAILSERVICE']._serialized_end=595
+  _globals['_KEEPADDRESSREQUEST']._serialized_start=418
+  _globals['_KEEPADDRESSREQUEST']._serialized_end=491
+  _globals['_KEEPADDRESSRESPONSE']._serialized_start=493
+  _globals['_KEEPADDRESSRESPONSE']._serialized_end=514
+  _globals['_FORGETADDRESSREQUEST']._serialized_start=516
+  _globals['_FORGETADDRESSREQUEST']._serialized_end=567
+  _globals['_FORGETADDRESSRESPONSE']._serialized_start=569
+  _globals['_FORGETADDRESSRESPONSE']._serialized_end=592
+  _globals['_EMAILSERVICE']._serialized_start=595
+  _globals['_EMAILSERVICE']._serialized_end=1056
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,16 @@ class EmailServiceStub:
                 request_serializer=shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationRequest.SerializeToString,
                 response_deserializer=shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationResponse.FromString,
                 _registered_method=True)
+        self.KeepAddress = channel.unary_unary(
+                '/shop.email.v1.EmailService/KeepAddress',
+                request_serializer=shop_dot_email_dot_v1_dot_email__pb2.KeepAddressRequest.SerializeToString,
+                response_deserializer=shop_dot_email_dot_v1_dot_email__pb2.KeepAddressResponse.FromString,
+                _registered_method=True)
+        self.ForgetAddress = channel.unary_unary(
+                '/shop.email.v1.EmailService/ForgetAddress',
+                request_serializer=shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressRequest.SerializeToString,
+                response_deserializer=shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressResponse.FromString,
+                _registered_method=True)
 
 
 class EmailServiceServicer:
@@ -53,6 +63,21 @@ class EmailServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def KeepAddress(self, request, context):
+        """Keeps where the confirmation of an order goes, until it is sent. For an order whose confirmation nobody asks for:
+        it is sent when this service hears that the order was placed, and an event holds no address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetAddress(self, request, context):
+        """Forgets where the confirmation of an order goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EmailServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +85,16 @@ def add_EmailServiceServicer_to_server(servicer, server):
                     servicer.SendConfirmation,
                     request_deserializer=shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationRequest.FromString,
                     response_serializer=shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationResponse.SerializeToString,
+            ),
+            'KeepAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepAddress,
+                    request_deserializer=shop_dot_email_dot_v1_dot_email__pb2.KeepAddressRequest.FromString,
+                    response_serializer=shop_dot_email_dot_v1_dot_email__pb2.KeepAddressResponse.SerializeToString,
+            ),
+            'ForgetAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetAddress,
+                    request_deserializer=shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressRequest.FromString,
+                    response_serializer=shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +125,60 @@ class EmailService:
             '/shop.email.v1.EmailService/SendConfirmation',
             shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationRequest.SerializeToString,
             shop_dot_email_dot_v1_dot_email__pb2.SendConfirmationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.email.v1.EmailService/KeepAddress',
+            shop_dot_email_dot_v1_dot_email__pb2.KeepAddressRequest.SerializeToString,
+            shop_dot_email_dot_v1_dot_email__pb2.KeepAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.email.v1.EmailService/ForgetAddress',
+            shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressRequest.SerializeToString,
+            shop_dot_email_dot_v1_dot_email__pb2.ForgetAddressResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,6 +18,12 @@ class EmailServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendConfirmation: _aio.UnaryUnaryMultiCallable[_email_pb2.SendConfirmationRequest, _email_pb2.SendConfirmationResponse]
     """Sends the confirmation of an order, once."""
+    KeepAddress: _aio.UnaryUnaryMultiCallable[_email_pb2.KeepAddressRequest, _email_pb2.KeepAddressResponse]
+    """Keeps where the confirmation of an order goes, until it is sent. For an order whose confirmation nobody asks for:
+    it is sent when this service hears that the order was placed, and an event holds no address.
+    """
+    ForgetAddress: _aio.UnaryUnaryMultiCallable[_email_pb2.ForgetAddressRequest, _email_pb2.ForgetAddressResponse]
+    """Forgets where the confirmation of an order goes."""
 
 class EmailServiceServicer(metaclass=_abc_1.ABCMeta):
     """Sends customers the confirmations of their orders."""
@@ -29,5 +35,23 @@ class EmailServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_email_pb2.SendConfirmationRequest, _abc.Awaitable[_email_pb2.SendConfirmationResponse]],
     ) -> _abc.Awaitable[_email_pb2.SendConfirmationResponse]:
         """Sends the confirmation of an order, once."""
+
+    @_abc_1.abstractmethod
+    def KeepAddress(
+        self,
+        request: _email_pb2.KeepAddressRequest,
+        context: _aio.ServicerContext[_email_pb2.KeepAddressRequest, _abc.Awaitable[_email_pb2.KeepAddressResponse]],
+    ) -> _abc.Awaitable[_email_pb2.KeepAddressResponse]:
+        """Keeps where the confirmation of an order goes, until it is sent. For an order whose confirmation nobody asks for:
+        it is sent when this service hears that the order was placed, and an event holds no address.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetAddress(
+        self,
+        request: _email_pb2.ForgetAddressRequest,
+        context: _aio.ServicerContext[_email_pb2.ForgetAddressRequest, _abc.Awaitable[_email_pb2.ForgetAddressResponse]],
+    ) -> _abc.Awaitable[_email_pb2.ForgetAddressResponse]:
+        """Forgets where the confirmation of an order goes."""
 
 def add_EmailServiceServicer_to_server(servicer: EmailServiceServicer, server: _aio.Server) -> None: ...

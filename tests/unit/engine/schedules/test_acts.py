@@ -130,6 +130,25 @@ async def test_a_pause_is_repeated_without_a_change_and_what_falls_into_it_is_no
     assert await desk.schedules.resume("trips", Actor("ada")) == resumed == await desk.kept()
 
 
+async def test_a_schedule_keeps_who_did_what_to_it_also_when_it_is_deleted(desk: Desk) -> None:
+    ada, bob = Actor("ada", "token file"), Actor("bob")
+    await desk.schedules.create(SAID._replace(created_by=ada))
+    await desk.schedules.pause("trips", "wait", bob)
+    await desk.schedules.pause("trips", "again", ada)
+    await desk.schedules.resume("trips", ada)
+    await desk.schedules.run("trips", ONE, bob)
+    assert [(act.kind.name, act.by, act.why) for act in (await desk.kept()).acts] == [
+        ("CREATED", ada, ""),
+        ("PAUSED", bob, "wait"),
+        ("RESUMED", ada, ""),
+        ("RUN", bob, ""),
+    ]
+
+    await desk.schedules.delete("trips", bob)
+    with pytest.raises(ScheduleNotFound, match=r"the last one of this name was deleted at 20\S+ by bob"):
+        await desk.schedules.get("trips")
+
+
 async def test_who_changes_a_schedule_is_told_in_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     ada = Actor("ada", "token file")
     with caplog.at_level(logging.INFO):

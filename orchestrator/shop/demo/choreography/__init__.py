@@ -1,0 +1,1 @@
+"""The same orders orchestrated and danced, beside one another: ``make demo-choreography``."""
