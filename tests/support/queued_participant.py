@@ -92,7 +92,7 @@ def refusal(command: QueuedCommand, code: str, reason: str, *, echoed: bool = Fa
     status = Status.of_refusal(Refusal(reason, "no", code=code), "tests")
     key = str(dict(command.metadata)["idempotency-key"])
     echo = (("idempotency-key", key),) if echoed else ()
-    return QueuedReply(command.message_id, b"", code, "no", (*status.trailing, *echo))
+    return QueuedReply(command.message_id, b"", code, "no", (*status.trailing, *echo), delivery=1)
 
 
 def channel_to(server: NatsServer, replica: str = "replica-1", prefix: str = "", **settings: Any) -> NatsChannel:  # noqa: ANN401 - of each type
