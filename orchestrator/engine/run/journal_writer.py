@@ -115,7 +115,7 @@ class SagaWriter:
         self._buffer: list[Entry] = []
         self._tells_life = tells_life
         self._on_told = on_told
-        self._outbox: list[OutboxEvent] = []
+        self._outbox: tuple[OutboxEvent, ...] = ()
         state.events.take()  # what is told already was written with the entries that told it
         self._failure: BaseException | None = None
         self._latest: _Write | None = None
@@ -125,9 +125,9 @@ class SagaWriter:
         entry.apply(self.state)
         self._buffer.append(entry)
         if self.state.events.telling:
-            self._outbox += [told_event(self.state, event) for event in self.state.events.take()]
+            self._outbox += tuple(told_event(self.state, event) for event in self.state.events.take())
         if self._tells_life and (life := life_event(self.state, entry, self._sequence + len(self._buffer))):
-            self._outbox.append(life)
+            self._outbox += (life,)
         if self.on_change is not None:
             self.on_change()
 
@@ -161,7 +161,7 @@ class SagaWriter:
         entries = self._buffer
         state = self.state
         self._buffer = []
-        outbox, self._outbox = self._outbox, []
+        outbox, self._outbox = self._outbox, ()
         new, self._new = self._new, None
         # Compared only where there is one: hardly any saga has a reason to go back.
         cause = state.cause if state.suspension or state.rollback else None
