@@ -30,6 +30,7 @@ rule                                           what it asks for
                                                metadata, or says that it does not
 ``identity-by-metadata-is-idempotent``         what goes by the metadata recognises a repeated key
 ``timeout-is-sane``                            a timeout that is given is longer than nothing and no more than a day
+``queue-deadline-is-sane``                     a time in a queue that is given is positive, and at most a week
 ``retry-is-sane``                              1 to 100 attempts, delays that are positive, do not shrink, end in a day
 ``outcomes-decide``                            each outcome rule says what a status means that no rule before it matches
 ``constraints-compile``                        constraints on request and response answer for every value

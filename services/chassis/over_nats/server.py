@@ -134,6 +134,7 @@ class CommandQueue:
         pulling = self._pulling_on(connection)
         self._health = await self._tell_health(connection, pulling)
         self._pulling = asyncio.create_task(pulling.run())
+        await connection.flush(_CONNECT_SECONDS)  # now the broker knows that somebody answers
         self._connected.set()
         await _until(given_up, self._pulling)
 

@@ -90,6 +90,15 @@ def test_each_part_of_a_retry_is_read_and_the_others_have_their_defaults(
     assert command(compile_service, f"effect: EFFECT_PIVOT retry: {{{retry}}}").retry == expected
 
 
+def test_a_queue_deadline_is_read(compile_service: Compile) -> None:
+    stated = command(compile_service, "effect: EFFECT_PIVOT queue_deadline: {seconds: 60}")
+    assert stated.queue_deadline == timedelta(minutes=1)
+
+
+def test_a_queue_deadline_that_is_not_stated_is_none(compile_service: Compile) -> None:
+    assert command(compile_service, "effect: EFFECT_PIVOT").queue_deadline is None
+
+
 def test_a_timeout_is_read(compile_service: Compile) -> None:
     read = command(compile_service, "effect: EFFECT_PIVOT timeout: {seconds: 2 nanos: 500000000}")
 
