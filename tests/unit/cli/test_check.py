@@ -44,7 +44,7 @@ def test_our_own_contracts_and_sagas_have_no_violations(orchestrator: Callable[.
     answer = orchestrator("check", "--protos", str(protos))
 
     assert answer.code == 0, answer.out
-    assert answer.out.strip().endswith("2 sagas: no violations")
+    assert answer.out.strip().endswith("4 sagas: no violations")
 
 
 def test_a_compensation_missing_in_a_proto_file_is_reported_before_stubs_are_made(
@@ -96,7 +96,7 @@ def test_the_plan_is_shown_when_asked_for(orchestrator: Callable[..., Any]) -> N
 
     assert answer.code == 0, answer.out
     assert "place_order v1\n├─ reserve()\n│  ├─ ProductService.CreateOrder  compensable, by CancelOrder\n" in answer.out
-    assert "├─ PaymentService.CapturePayment  pivot\n" in answer.out
+    assert "│  └─ PaymentService.CapturePayment  pivot\n" in answer.out
     assert "wait for approval(timeout=APPROVAL_TIME)  a saga.v1.Decision\n" in answer.out
 
 
