@@ -31,6 +31,7 @@ from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
+from orchestrator.channels.nats.dead_letters import NatsDeadCommands
 from orchestrator.channels.router import Router
 from orchestrator.connections.nats_security import NatsFiles, NatsSecurity, refuse_readable
 from orchestrator.connections.tls import keep_fresh
@@ -278,7 +279,8 @@ async def serve(
     with watchdog:
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
-            engine = Facades(sagas, sagas.schedules, sagas.bulk, sagas.worker.adapters.journal)
+            dead_commands = NatsDeadCommands(replica.participants.of_kind(NatsChannel))
+            engine = Facades(sagas, sagas.schedules, sagas.bulk, sagas.worker.adapters.journal, dead_commands)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
             doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
             if parent is not None:

@@ -1,4 +1,4 @@
-"""The facades of an engine: its sagas, its schedules, its bulk acts and its events; and what of them a caller sees."""
+"""The facades of an engine: sagas, schedules, bulk acts, events, commands given up; and what of them a caller sees."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_dead_commands import NarrowedDeadCommands
 from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
+    from orchestrator.ports.dead_commands import DeadCommands
     from orchestrator.ports.outbox import SinkActs
 
 
@@ -23,10 +25,12 @@ class Facades(NamedTuple):
     schedules: Schedules
     bulk: BulkActs
     events: SinkActs
+    dead_commands: DeadCommands
 
 
 def narrowed(engine: Facades) -> Facades:
     """The same, as the present caller may see it."""
     sagas = NarrowedSagas(engine.sagas)
     schedules, bulk = NarrowedSchedules(engine.schedules, sagas), NarrowedBulkActs(engine.bulk)
-    return Facades(sagas, schedules, bulk, NarrowedEvents(engine.events))
+    events, dead_commands = NarrowedEvents(engine.events), NarrowedDeadCommands(engine.dead_commands)
+    return Facades(sagas, schedules, bulk, events, dead_commands)

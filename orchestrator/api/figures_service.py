@@ -1,11 +1,11 @@
-"""``saga.v1.FiguresService``: how the sagas fare over time, and what waits for a person."""
+"""``saga.v1.FiguresService``: how the sagas fare over time, and what waits for a person or was given up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.requests import instant
-from orchestrator.api.views.figures_view import figures_view, suspended_view
+from orchestrator.api.views.figures_view import dead_commands_view, figures_view, suspended_view
 from orchestrator.ports.figures import Step, Window
 from saga.v1 import figures_service_pb2 as api
 from saga.v1.figures_service_pb2_grpc import FiguresServiceServicer
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.sagas import Sagas
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.dead_commands import DeadCommands
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
+_LISTED: Final = 20
 _STEPS: Final = {
     api.FIGURE_STEP_MINUTE: Step.MINUTE,
     api.FIGURE_STEP_HOUR: Step.HOUR,
@@ -26,11 +28,18 @@ _STEPS: Final = {
 
 
 class FiguresService(FiguresServiceServicer):
-    """Answers from the journal, whichever replica is asked. See the contract for each rpc."""
+    """Answers alike, whichever replica is asked. See the contract for each rpc.
 
-    def __init__(self, sagas: Sagas, clock: Clock) -> None:
+    Args:
+        sagas: the engine, which reads the journal.
+        clock: the time.
+        dead_commands: what participants have given up.
+    """
+
+    def __init__(self, sagas: Sagas, clock: Clock, dead_commands: DeadCommands) -> None:
         self._sagas = sagas
         self._clock = clock
+        self._dead_commands = dead_commands
 
     async def GetFigures(self, request: api.GetFiguresRequest, context: Context) -> api.GetFiguresResponse:
         """See the contract."""
@@ -45,3 +54,9 @@ class FiguresService(FiguresServiceServicer):
     ) -> api.ListSuspendedGroupsResponse:
         """See the contract."""
         return suspended_view(await self._sagas.suspended())
+
+    async def ListDeadCommands(
+        self, request: api.ListDeadCommandsRequest, context: Context
+    ) -> api.ListDeadCommandsResponse:
+        """See the contract."""
+        return dead_commands_view(await self._dead_commands.newest(request.limit or _LISTED))

@@ -85,10 +85,12 @@ class JetStream:
         """
         return _read(await self.connection.request(f"{_API}{what}", json.dumps(about or {}).encode(), seconds))
 
-    async def find(self, what: str) -> dict[str, Any] | None:
+    async def find(
+        self, what: str, about: dict[str, Any] | None = None, seconds: float = _API_SECONDS
+    ) -> dict[str, Any] | None:
         """The same; ``None`` where there is no such thing."""
         try:
-            return await self.ask(what)
+            return await self.ask(what, about, seconds)
         except BrokerRefusedError as error:
             if error.code in NOT_FOUND:
                 return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.dead_commands import DeadCommands
     from orchestrator.ports.outbox import SinkActs
 
 
@@ -67,6 +68,11 @@ class Console:
     def events(self) -> SinkActs:
         """What was told, and whom."""
         return self.engine.events
+
+    @property
+    def dead_commands(self) -> DeadCommands:
+        """What participants have given up."""
+        return self.engine.dead_commands
 
     @property
     def clock(self) -> Clock:

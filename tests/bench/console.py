@@ -16,6 +16,7 @@ from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
+from orchestrator.channels.nats.dead_letters import NatsDeadCommands
 from orchestrator.console.opening import ConsoleSettings, open_console
 from tests.bench.checkout.sagas import checkout
 from tests.bench.contenders import Sagas, order
@@ -93,9 +94,8 @@ async def _served(replica: OpenedReplica, folder: Path) -> AsyncIterator[Served]
     clock, token = SystemClock(), new_token()
     subjects = folder / "subjects.yaml"
     subjects.write_text(f"ada: {{sha256: {fingerprint(token)}, roles: [admin]}}\n")
-    engine = narrowed(
-        Facades(replica.sagas, replica.sagas.schedules, replica.sagas.bulk, replica.sagas.worker.adapters.journal)
-    )
+    sagas, nobody_gave_up = replica.sagas, NatsDeadCommands({})
+    engine = narrowed(Facades(sagas, sagas.schedules, sagas.bulk, sagas.worker.adapters.journal, nobody_gave_up))
     starts = Starts(engine.sagas, Admission(StartLimits(128, 1000), lambda: 0.0))
     application = Application(engine.sagas, starts, clock, _nobody)
     authentication = open_authentication(AccessSettings(folder, subjects), clock.now)

@@ -352,3 +352,139 @@ class SuspendedGroup(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SuspendedGroup: _TypeAlias = SuspendedGroup  # noqa: Y015
+
+@_typing.final
+class ListDeadCommandsRequest(_message.Message):
+    """How many of the commands that were given up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """How many are listed at most; 0 for 20. All are counted."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadCommandsRequest: _TypeAlias = ListDeadCommandsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadCommandsResponse(_message.Message):
+    """What participants have given up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    advice: _builtins.str
+    """What helps, in a few sentences; empty where nothing was given up."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadCommandCount]:
+        """How many, by participant, of those who have given up something."""
+
+    @_builtins.property
+    def newest(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadCommand]:
+        """The latest, the latest first."""
+
+    @_builtins.property
+    def unread(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of each broker that could not be read: why, in a sentence. What lies there is missing above."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___DeadCommandCount] | None = ...,
+        newest: _abc.Iterable[Global___DeadCommand] | None = ...,
+        unread: _abc.Iterable[_builtins.str] | None = ...,
+        advice: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "counts", b"counts", "newest", b"newest", "unread", b"unread"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadCommandsResponse: _TypeAlias = ListDeadCommandsResponse  # noqa: Y015
+
+@_typing.final
+class DeadCommandCount(_message.Message):
+    """How many commands a participant has given up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The full name of its service."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadCommandCount: _TypeAlias = DeadCommandCount  # noqa: Y015
+
+@_typing.final
+class DeadCommand(_message.Message):
+    """A command that a participant has given up. To its saga, its outcome is unknown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The full name of the participant's service."""
+    method: _builtins.str
+    """The method; empty where the message names none."""
+    saga_id: _builtins.str
+    """The saga that sent it; empty where the message does not say."""
+    idempotency_key: _builtins.str
+    """The idempotency key; empty likewise."""
+    error: _builtins.str
+    """Why it was given up."""
+    deliveries: _builtins.int
+    """How often it was delivered."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was given up."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        service: _builtins.str = ...,
+        method: _builtins.str = ...,
+        saga_id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+        error: _builtins.str = ...,
+        deliveries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "deliveries", b"deliveries", "error", b"error", "idempotency_key", b"idempotency_key", "method", b"method", "saga_id", b"saga_id", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadCommand: _TypeAlias = DeadCommand  # noqa: Y015

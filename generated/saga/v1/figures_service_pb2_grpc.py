@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class FiguresServiceStub:
-    """Answers from the journal: the same at every replica, after a restart, and of sagas that were deleted since. A caller
-    who may see only sagas of some definitions gets the figures of these; one who is narrowed by attributes gets none.
+    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
+    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    narrowed by attributes gets none.
     """
 
     def __init__(self, channel):
@@ -46,11 +47,17 @@ class FiguresServiceStub:
                 request_serializer=saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsResponse.FromString,
                 _registered_method=True)
+        self.ListDeadCommands = channel.unary_unary(
+                '/saga.v1.FiguresService/ListDeadCommands',
+                request_serializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.FromString,
+                _registered_method=True)
 
 
 class FiguresServiceServicer:
-    """Answers from the journal: the same at every replica, after a restart, and of sagas that were deleted since. A caller
-    who may see only sagas of some definitions gets the figures of these; one who is narrowed by attributes gets none.
+    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
+    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    narrowed by attributes gets none.
     """
 
     def GetFigures(self, request, context):
@@ -70,6 +77,15 @@ class FiguresServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadCommands(self, request, context):
+        """Counts the commands that participants over a queue have given up, by participant, and lists the latest: each could not
+        be read, or was delivered again and again without an answer. The brokers of the queues are asked, each for a second at
+        most. A caller who may see only some sagas is told of none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FiguresServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -83,6 +99,11 @@ def add_FiguresServiceServicer_to_server(servicer, server):
                     request_deserializer=saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsRequest.FromString,
                     response_serializer=saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsResponse.SerializeToString,
             ),
+            'ListDeadCommands': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadCommands,
+                    request_deserializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'saga.v1.FiguresService', rpc_method_handlers)
@@ -92,8 +113,9 @@ def add_FiguresServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FiguresService:
-    """Answers from the journal: the same at every replica, after a restart, and of sagas that were deleted since. A caller
-    who may see only sagas of some definitions gets the figures of these; one who is narrowed by attributes gets none.
+    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
+    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    narrowed by attributes gets none.
     """
 
     @staticmethod
@@ -140,6 +162,33 @@ class FiguresService:
             '/saga.v1.FiguresService/ListSuspendedGroups',
             saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsRequest.SerializeToString,
             saga_dot_v1_dot_figures__service__pb2.ListSuspendedGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadCommands(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.FiguresService/ListDeadCommands',
+            saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.SerializeToString,
+            saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.FromString,
             options,
             channel_credentials,
             insecure,

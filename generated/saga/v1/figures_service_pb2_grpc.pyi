@@ -13,8 +13,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FiguresServiceStub:
-    """Answers from the journal: the same at every replica, after a restart, and of sagas that were deleted since. A caller
-    who may see only sagas of some definitions gets the figures of these; one who is narrowed by attributes gets none.
+    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
+    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    narrowed by attributes gets none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -27,10 +28,16 @@ class FiguresServiceStub:
     """Lists what is suspended, by definition, failed command and kind of reason, the group first whose oldest saga has
     waited for the longest. ListSagas lists the sagas of a group: ask for its definition, failed command and reason code.
     """
+    ListDeadCommands: _aio.UnaryUnaryMultiCallable[_figures_service_pb2.ListDeadCommandsRequest, _figures_service_pb2.ListDeadCommandsResponse]
+    """Counts the commands that participants over a queue have given up, by participant, and lists the latest: each could not
+    be read, or was delivered again and again without an answer. The brokers of the queues are asked, each for a second at
+    most. A caller who may see only some sagas is told of none.
+    """
 
 class FiguresServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers from the journal: the same at every replica, after a restart, and of sagas that were deleted since. A caller
-    who may see only sagas of some definitions gets the figures of these; one who is narrowed by attributes gets none.
+    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
+    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    narrowed by attributes gets none.
     """
 
     @_abc_1.abstractmethod
@@ -52,6 +59,17 @@ class FiguresServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_figures_service_pb2.ListSuspendedGroupsResponse]:
         """Lists what is suspended, by definition, failed command and kind of reason, the group first whose oldest saga has
         waited for the longest. ListSagas lists the sagas of a group: ask for its definition, failed command and reason code.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeadCommands(
+        self,
+        request: _figures_service_pb2.ListDeadCommandsRequest,
+        context: _aio.ServicerContext[_figures_service_pb2.ListDeadCommandsRequest, _abc.Awaitable[_figures_service_pb2.ListDeadCommandsResponse]],
+    ) -> _abc.Awaitable[_figures_service_pb2.ListDeadCommandsResponse]:
+        """Counts the commands that participants over a queue have given up, by participant, and lists the latest: each could not
+        be read, or was delivered again and again without an answer. The brokers of the queues are asked, each for a second at
+        most. A caller who may see only some sagas is told of none.
         """
 
 def add_FiguresServiceServicer_to_server(servicer: FiguresServiceServicer, server: _aio.Server) -> None: ...

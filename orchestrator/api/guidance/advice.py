@@ -36,6 +36,12 @@ _ADVICE: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.ENGINE_FAILED: "Read the orchestrator's log, and resume it; please report this mistake.",
 }
 
+DEAD_COMMANDS: Final = (
+    "Find out why the participant could not answer, and mend it; these messages are not delivered again. The outcome "
+    "of each command is unknown to its saga, whose page says what came of that, and what can be done."
+)
+"""What helps where participants have given up commands."""
+
 
 def advice_for(code: ReasonCode, step: str, participant: str) -> str:
     """What helps a saga that is suspended for this kind of reason; a step and a participant may be empty."""

@@ -1,4 +1,4 @@
-"""How the sagas fare over time, and what waits for a person, as the API shows it."""
+"""How the sagas fare over time, and what waits for a person or was given up, as the API shows it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from orchestrator.api.guidance.advice import DEAD_COMMANDS
 from orchestrator.api.views.saga_view import status_view
 from orchestrator.api.views.timestamps import duration, timestamp
 from orchestrator.ports.figure_sums import summed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
+    from orchestrator.ports.dead_commands import FoundDeadCommands
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 _SECOND = 1_000_000_000
@@ -50,6 +52,27 @@ def suspended_view(groups: Iterable[SuspendedGroup]) -> api.ListSuspendedGroupsR
             )
             for group in groups
         ]
+    )
+
+
+def dead_commands_view(found: FoundDeadCommands) -> api.ListDeadCommandsResponse:
+    """What participants have given up, and what helps."""
+    return api.ListDeadCommandsResponse(
+        counts=[api.DeadCommandCount(service=service, count=number) for service, number in found.numbers.items()],
+        newest=[
+            api.DeadCommand(
+                at=timestamp(each.at),
+                service=each.service,
+                method=each.method,
+                saga_id=each.saga_id,
+                idempotency_key=each.idempotency_key,
+                error=each.error,
+                deliveries=each.deliveries,
+            )
+            for each in found.newest
+        ],
+        unread=found.unread,
+        advice=DEAD_COMMANDS if found.numbers else "",
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from orchestrator.channels.nats.dead_letters import GivenUp
     from orchestrator.channels.nats.provisioning import Found, Wanted
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.ports.dead_commands import DeadCommand
     from orchestrator.settings import Settings
 
 channel_commands = CommandLine(
@@ -85,13 +86,12 @@ def dead_letters(
         except (BrokerUnavailableError, BrokerRefusedError) as error:
             raise SettingsError(f"the dead letters cannot be read: {error}") from None
     if wants_json():
-        print_json([each._asdict() for each in letters])
+        print_json([{**each._asdict(), "at": _written(each.at)} for each in letters])
         return
     if not letters:
         say("no participant has given up a command")
     for each in letters:
-        what = f"{each.service}.{each.method}" if each.method else each.service
-        typer.echo(visible(f"{each.at}  {what} of saga {each.saga_id or '?'}: {each.error}"))
+        typer.echo(visible(f"{_written(each.at)}  {each.command} of saga {each.saga_id or '?'}: {each.error}"))
 
 
 def _read(
@@ -107,9 +107,16 @@ def _read(
     return settings, load_definitions(modules, overlays)
 
 
+def _written(instant: int) -> str:
+    """An instant, RFC 3339, to the nanosecond."""
+    at = Timestamp()
+    at.FromNanoseconds(instant)
+    return at.ToJsonString()
+
+
 async def _given_up(
     settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]], most: int
-) -> list[GivenUp]:
+) -> list[DeadCommand]:
     from orchestrator.channels.nats.dead_letters import given_up  # noqa: PLC0415 - as above
     from orchestrator.cli.participants import channels_over_nats  # noqa: PLC0415 - as above
 

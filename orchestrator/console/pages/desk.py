@@ -1,5 +1,7 @@
 """The desk: what waits for a person, by its cause; one case with its evidence; and a whole cause at once.
 
+It also shows the commands that participants have given up, for somebody has to mend these participants.
+
 ::
 
     desk ──▶ case: what is known of one saga, what its participant says now, what can be decided
@@ -13,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from orchestrator.api.guidance.advice import DEAD_COMMANDS
 from orchestrator.api.guidance.choice import FORMS
 from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
 from orchestrator.console.acting import carry_out
@@ -44,6 +47,7 @@ _ONE_BY_ONE: Final = ("resolve", "compensated", "skip")
 """What is said of a command of each saga."""
 _AT_ONCE: Final = 8
 _LISTED: Final = 100
+_LETTERS: Final = 5
 
 
 class Outcome(NamedTuple):
@@ -65,7 +69,10 @@ def pages(console: Console) -> Iterator[Page]:
 
 def _desk(console: Console) -> Answer:
     async def view() -> Mapping[str, Any]:
-        return {"groups": await groups_of(console.sagas), "asked": await answers_waiting(console.sagas)}
+        groups, asked, dead = await asyncio.gather(
+            groups_of(console.sagas), answers_waiting(console.sagas), console.dead_commands.newest(_LETTERS)
+        )
+        return {"groups": groups, "asked": asked, "dead": dead, "dead_advice": DEAD_COMMANDS}
 
     async def desk(request: Request) -> Response:
         return await console.show(request, "desk", view, seconds=3.0)

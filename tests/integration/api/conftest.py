@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_dead_commands import NarrowedDeadCommands
 from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
@@ -60,6 +61,7 @@ from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleS
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 from shop.type.v1.type_pb2 import Address, Line
+from tests.support.dead_commands import KnownDeadCommands
 from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
@@ -133,9 +135,11 @@ class Api:
         admission: Admission,
         feed: SagaFeed,
         services: Services,
+        dead_commands: KnownDeadCommands,
     ) -> None:
         self.server = server
         self.services = services
+        self.dead_commands = dead_commands
         self.address = server.address
         self.channel = channel
         self.admission = admission
@@ -182,7 +186,8 @@ async def serving(
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
-    narrowed = NarrowedSagas(replica)
+    narrowed, dead_commands = NarrowedSagas(replica), KnownDeadCommands()
+    figures = FiguresService(narrowed, clock, NarrowedDeadCommands(dead_commands))
     starts, feed = Starts(narrowed, admission), SagaFeed(replica, clock)
     sagas = SagaService(narrowed, starts, feed, clock)
     orders = OrderService(narrowed, starts, clock, OrderDetails(lambda _: nobody.current))
@@ -194,7 +199,7 @@ async def serving(
         "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
         "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
         "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
-        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
+        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, figures),
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
         "saga.v1.ScheduleService": partial(
             add_ScheduleServiceServicer_to_server,
@@ -218,7 +223,7 @@ async def serving(
         )
         looked_into = cast("MemoryJournal", journal)  # by tests on a journal in memory
         try:
-            yield Api(server, channel, replica, mocks, looked_into, admission, feed, services)
+            yield Api(server, channel, replica, mocks, looked_into, admission, feed, services, dead_commands)
         finally:
             for event in mocks.held.values():
                 event.set()

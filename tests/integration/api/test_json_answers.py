@@ -51,7 +51,7 @@ ASKING: Final[dict[str, tuple[list[str], set[str]]]] = {
     "preview": ([SAGA], {"possible", "refusal", "compensations", "standing"}),
     "stats": ([], {"counts", "participants", "live_sagas", "admission", "recovery", "feed", "unclaimed", "loads"}),
     "whoami": ([], {"subject", "authority", "peer", "roles", "definitions", "attributes"}),
-    "desk": ([], {"causes"}),
+    "desk": ([], {"causes", "dead_commands"}),
     "top": (["--once"], {"at", "statistics", "figures", "suspended_groups", "waiting"}),
     "start": (["place_order", "--input", "@order.json"], {"saga", "console"}),
     "cancel": ([SAGA], {"saga"}),

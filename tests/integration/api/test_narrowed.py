@@ -14,6 +14,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
+from orchestrator.ports.dead_commands import FoundDeadCommands
 from orchestrator.store.memory import MemoryJournal
 from saga.v1 import bulk_service_pb2 as bulk_pb
 from saga.v1 import figures_service_pb2 as figures_pb
@@ -32,6 +33,7 @@ from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
 from tests.integration.api.situations import WHY, packed, paused_at, start
 from tests.support.bulk_calls import prepared, results
+from tests.support.dead_commands import INVENTORY, dead_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -190,6 +192,18 @@ async def test_figures_and_groups_are_of_sagas_within_reach_alone(shop: Shop) ->
         told[name] = [*(total.started for total in totals), *(group.count for group in groups)]
 
     assert told == {"shop_of_ada": [], "trips": [], "orders": [3, 1]}
+
+
+async def test_what_was_given_up_is_told_to_those_alone_who_see_every_saga(shop: Shop) -> None:
+    shop.api.dead_commands.found = FoundDeadCommands({INVENTORY: 1}, [dead_command(shop.adas)], ["one is away"])
+    request = figures_pb.ListDeadCommandsRequest()
+
+    told = {"everybody": await shop.api.figures.ListDeadCommands(request)}
+    for name in ("shop_of_ada", "trips", "orders"):
+        told[name] = await shop.as_subject(name).figures.ListDeadCommands(request)
+
+    assert [each.saga_id for each in told.pop("everybody").newest] == [shop.adas]
+    assert set(map(str, told.values())) == {""}
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.cli.output.exit import ExitCode
+from orchestrator.ports.dead_commands import FoundDeadCommands
 from tests.integration.api.situations import get, held_at, paused_at, start
+from tests.support.dead_commands import INVENTORY, dead_command
 from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
@@ -111,6 +113,35 @@ async def test_the_desk_shows_the_sagas_of_one_definition_where_one_is_named(
 
     assert "1 saga waits" in (await orchestrator("desk", "--definition", "place_order")).out
     assert (await orchestrator("desk", "--definition", "plaice_order")).code == ExitCode.NOT_THERE
+
+
+async def test_the_desk_shows_what_participants_have_given_up(api: Api, orchestrator: Orchestrator) -> None:
+    away = "The dead letters below commands cannot be read: NATS is away"
+    letters = [dead_command(f"saga-{number}", "it\ncrashed") for number in range(1, 10)]
+    api.dead_commands.found = FoundDeadCommands({INVENTORY: 1234}, letters, [away])
+
+    told = await orchestrator("desk")
+    dead = json.loads((await orchestrator("desk", "--json")).out)["dead_commands"]
+
+    assert told.err == "nothing waits for a person\n"
+    assert f"{away}\n{INVENTORY} has given up 1,234 commands\n" in told.out
+    assert "do: Find out why the participant could not answer, and mend it" in told.out
+    assert told.out.count("InventoryService.ReserveStock of saga saga-") == 5
+    assert ", delivered 6 times: it\\ncrashed\n" in told.out
+    assert dead["counts"] == [{"service": INVENTORY, "count": "1234"}]
+    assert (dead["newest"][0]["saga_id"], dead["newest"][0]["deliveries"]) == ("saga-1", 6)
+    assert (dead["newest"][0]["error"], dead["unread"]) == ("it\ncrashed", [away])
+    assert dead["advice"]
+
+
+async def test_the_desk_of_one_definition_asks_for_nothing_that_was_given_up(
+    api: Api, an_order: AnOrder, orchestrator: Orchestrator
+) -> None:
+    await paused_at(api, an_order(), "ReserveStock")
+    api.dead_commands.found = FoundDeadCommands({INVENTORY: 1}, [dead_command("saga-1")])
+
+    assert "given up" not in (await orchestrator("desk", "--definition", "place_order")).out
+    assert not api.dead_commands.limits
 
 
 async def test_an_empty_desk_says_so(orchestrator: Orchestrator) -> None:

@@ -102,7 +102,8 @@ async def opened(
     async with AsyncExitStack() as stack:
         replica = serving(MemoryJournal(clock.now), Mocks(), "test", others=others, four_eyes=four_eyes)
         api = await stack.enter_async_context(replica)
-        seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk, api.journal))
+        engine = Facades(api.replica, api.replica.schedules, api.replica.bulk, api.journal, api.dead_commands)
+        seen = narrowed(engine)
         application = Application(seen.sagas, Starts(seen.sagas, api.admission), clock, _nobody)
         authentication = open_authentication(AccessSettings(folder, None if alone else subjects), clock.now)
         stack.callback(asyncio.create_task(authentication.keep_fresh()).cancel)

@@ -12,14 +12,17 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator import approval, saga, signal
+from orchestrator.api.guidance.advice import DEAD_COMMANDS
 from orchestrator.console.forgery import FIELD
 from orchestrator.journal.state import Status
+from orchestrator.ports.dead_commands import FoundDeadCommands
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.integration.api.conftest import an_order
 from tests.integration.api.situations import AUTHORIZE, held_at, in_doubt, packed, paused_at, start
 from tests.integration.console.conftest import following, form_token, opened
+from tests.support.dead_commands import INVENTORY, dead_command
 from tests.support.engine_world import Shop
 
 if TYPE_CHECKING:
@@ -200,8 +203,34 @@ async def test_the_desk_groups_by_cause_and_leads_to_each_case(console: Opened, 
     assert "definition=place_order&command=&code=PAUSED" in desk
 
 
+async def test_the_desk_shows_what_participants_have_given_up_with_its_error_and_its_saga(
+    console: Opened, of: Of
+) -> None:
+    letters = [dead_command("saga-1", "it <crashed>"), *(dead_command(f"saga-{n}") for n in range(2, 10))]
+    away = "The dead letters below commands cannot be read: NATS is away"
+    console.api.dead_commands.found = FoundDeadCommands({INVENTORY: 12}, letters, [away])
+    desk = (await of("viewer").get("/desk")).text
+
+    advice = html.escape(DEAD_COMMANDS)
+    for said in (f"{INVENTORY}: 12", "InventoryService.ReserveStock", "it &lt;crashed&gt;", away, advice):
+        assert said in desk
+    assert [f"/sagas/saga-{n}" in desk for n in (1, 5, 6)] == [True, True, False]
+
+
+async def test_a_command_that_cannot_be_read_is_shown_by_its_participant(console: Opened, of: Of) -> None:
+    console.api.dead_commands.found = FoundDeadCommands({INVENTORY: 1}, [dead_command("", method="")])
+
+    desk = (await of("viewer").get("/desk")).text
+
+    assert f'<th scope="row">{INVENTORY}</th>' in desk
+    assert "not known" in desk
+
+
 async def test_an_empty_desk_says_so(of: Of) -> None:
-    assert "Nothing waits for a person." in (await of("viewer").get("/desk")).text
+    desk = (await of("viewer").get("/desk")).text
+
+    assert "Nothing waits for a person." in desk
+    assert "Given up by participants" not in desk
 
 
 async def test_a_cause_that_is_over_says_so(of: Of) -> None:

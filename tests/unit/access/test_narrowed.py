@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_dead_commands import NarrowedDeadCommands
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.subject import Subject, _current, enter
 from orchestrator.contract.access import Role
@@ -20,6 +21,7 @@ from orchestrator.engine.schedules.facade import Schedules
 from orchestrator.errors import BulkActNotFound, SagaNotFound, ScheduleNotFound
 from orchestrator.journal.state import SagaState
 from orchestrator.ports.bulk_acts import Reach
+from orchestrator.ports.dead_commands import DeadCommands, FoundDeadCommands
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.bulk_acts import PREPARED
@@ -116,6 +118,15 @@ def test_each_method_of_the_schedules_is_told_apart_on_purpose() -> None:
 def test_each_method_of_the_bulk_acts_is_told_apart_on_purpose() -> None:
     assert methods(BulkActs) == {"prepare", "list_before"} | OF_ONE_BULK_ACT
     assert methods(NarrowedBulkActs) == methods(BulkActs)
+
+
+def test_each_method_of_the_commands_given_up_is_told_apart_on_purpose() -> None:
+    assert methods(NarrowedDeadCommands) == methods(DeadCommands) == {"newest"}
+
+
+async def test_no_broker_is_asked_for_a_narrowed_caller() -> None:
+    engine: Any = Engine()
+    assert await NarrowedDeadCommands(engine).newest(5) == FoundDeadCommands({}, [])
 
 
 @pytest.mark.parametrize("name", sorted(OF_ONE_SAGA))
