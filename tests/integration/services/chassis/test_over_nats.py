@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from services.chassis import Service
     from tests.integration.services.chassis.conftest import Fail, Start
     from tests.support.nats import NatsServer
+    from tests.support.processes import Running
 
 KEY = (("idempotency-key", "order-1/ReserveStock#1"), ("saga-id", "order-1"))
 RESERVE = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=2)])
@@ -368,12 +369,21 @@ async def test_a_broker_with_tls_and_logins_lets_in_a_service_that_has_both(tmp_
             stranger = await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(wrong))
             with pytest.raises(nats.errors.NoRespondersError):
                 await client.request(over.subjects.health(INVENTORY.contract.full_name), timeout=PATIENCE)
+            await soon(says(stranger, "authorization"))
             assert await stranger.stop(signal.SIGTERM) == 0
-            assert any("authorization" in line.lower() for line in stranger.said)
             assert "guess" not in "\n".join(stranger.said)
 
             await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(login))
             assert (await over("ReserveStock", RESERVE, KEY, PATIENCE)).code is grpc.StatusCode.OK
+
+
+async def says(process: Running, words: str) -> None:
+    """Return as soon as a process has said something."""
+    assert process.process.stdout is not None
+    while not any(words in line.lower() for line in process.said):
+        line = await process.process.stdout.readline()
+        assert line, process.said
+        process.said.append(line.decode())
 
 
 async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(start: Start, tmp_path: Path) -> None:
@@ -389,10 +399,10 @@ async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(star
     async with await asyncio.start_server(pretend, "127.0.0.1", 0) as pretender:
         port = pretender.sockets[0].getsockname()[1]
         inventory = await start("inventory", INVENTORY_NATS=f"tls://127.0.0.1:{port}", INVENTORY_NATS_LOGIN=str(login))
+        await soon(says(inventory, "does not offer tls"))
         assert await inventory.stop(signal.SIGTERM) == 0
     assert heard
     assert b"secret" not in b"".join(heard)
-    assert any("does not offer TLS" in line for line in inventory.said)
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines"])
