@@ -14,6 +14,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from services.chassis.queue_address import QueueAddress
+from services.chassis.queue_client import EncryptedClient
 from services.chassis.queue_login import QueueLogin
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class QueueConnection:
         """Stay connected, or try to be, until this is cancelled."""
         while True:
             given_up = asyncio.Event()
-            client = Client()
+            client = EncryptedClient() if self._address.is_encrypted else Client()
             try:
                 await self._connect(client, given_up)
                 self._clients += 1

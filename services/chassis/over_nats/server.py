@@ -23,11 +23,11 @@ from nats.aio.subscription import Subscription
 
 from orchestrator.participant.queued.subjects import consumer_of
 from services.chassis.answering import Answering
-from services.chassis.over_nats.clients import EncryptedClient
 from services.chassis.over_nats.deliveries import Deliveries
 from services.chassis.over_nats.pulling import Pulling
 from services.chassis.over_nats.replies import Publishing
 from services.chassis.queue_address import QueueAddress, read_login
+from services.chassis.queue_client import EncryptedClient
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext

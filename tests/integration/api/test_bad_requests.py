@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SERVICES = (
     "saga.v1.AccessService",
     "saga.v1.DefinitionService",
+    "saga.v1.EventService",
     "saga.v1.FiguresService",
     "saga.v1.BulkActService",
     "saga.v1.SagaService",
@@ -168,7 +169,7 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", *SERVICES[:7]), health_pb2.HealthCheckResponse.SERVING
+        ("", *SERVICES[:8]), health_pb2.HealthCheckResponse.SERVING
     )
 
 

@@ -70,6 +70,12 @@ ASKING: Final[dict[str, tuple[list[str], set[str]]]] = {
     "bulk watch": ([NOBODY], set()),
     "bulk stop": ([NOBODY], set()),
     "bulk export": ([NOBODY], set()),
+    "events list": ([], {"events"}),
+    "events sinks": ([], {"sinks"}),
+    "events dead-letters": (["nobody"], {"dead_letters"}),
+    "events replay": (["nobody", "--from", "1"], set()),
+    "events retry": (["nobody", "--all"], set()),
+    "events forget": (["nobody"], set()),
     "schedules create": (["daily", "--saga", "place_order", "--cron", "0 9 * * *", "--input", INPUT], {"schedule"}),
     "schedules list": ([], {"schedules", "next_page_token"}),
     "schedules show": (["none"], set()),
@@ -91,6 +97,8 @@ ALONE: Final[dict[str, list[str]]] = {
     "retention": ["--journal", "sqlite:journal.db"],
     "doctor": ["--journal", "sqlite:journal.db"],
     "journal copy": ["--from", "sqlite:journal.db", "--to", "sqlite:other.db"],
+    "channels create": ["--sagas", "orchestrator.shop"],
+    "channels dead-letters": ["--sagas", "orchestrator.shop"],
     "generate": ["--protos", "protos", "--out", "stubs"],
     "openapi": ["--sagas", "orchestrator.shop", "--out", "openapi.json"],
     "annotate": ["--protos", "protos"],
@@ -122,7 +130,7 @@ def answers_on_the_page() -> dict[str, str]:
     """What the page says that each command answers."""
     page = (ROOT / "orchestrator/cli/README.md").read_text()
     table = page[page.index("| command | on stdout |") :].partition("\n\n")[0].splitlines()[2:]
-    return {name: row.split("|")[2] for row in table for name in re.findall(r"`([a-z ]+)`", row.split("|")[1])}
+    return {name: row.split("|")[2] for row in table for name in re.findall(r"`([a-z -]+)`", row.split("|")[1])}
 
 
 def test_the_page_says_what_each_command_answers() -> None:
