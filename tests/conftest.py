@@ -29,6 +29,8 @@ pytest_plugins = ["tests.support.nats", "tests.support.postgres"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What runs the tests on several cores sets it, and no test has a terminal but the one that it says.
+os.environ.pop("COLUMNS", None)
 os.environ["TZ"] = "UTC"
 time.tzset()
 

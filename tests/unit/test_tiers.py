@@ -26,5 +26,6 @@ def test_make_runs_two_tiers_and_the_build_server_both_of_them() -> None:
     makefile = (ROOT / "Makefile").read_text()
     tiers = re.findall(r"^(test[a-z-]*):.*\n\t\$\(BIN\)/pytest -m (.+)$", makefile, re.MULTILINE)
 
-    assert dict(tiers) == {"test": '"not long"', "test-long": "long"}
+    on_every_core = "--numprocesses auto --maxprocesses 4 --dist worksteal"
+    assert dict(tiers) == {"test": f'"not long" {on_every_core}', "test-long": "long"}
     assert (ROOT / ".ci/run").read_text().splitlines()[-3:] == ["make lint", "make test", "make test-long"]

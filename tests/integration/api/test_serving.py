@@ -115,8 +115,8 @@ async def test_a_live_participant_with_another_contract_is_not_called(another_co
 
 async def test_an_address_to_which_no_channel_leads_is_refused_before_anything_starts() -> None:
     async with asyncio.timeout(PATIENCE):
-        with pytest.raises(SettingsError, match=r"InventoryService=nats://broker; there are: grpc://host:port"):
-            await serve(settings("nats://broker"), [place_order])
+        with pytest.raises(SettingsError, match=r"InventoryService=kafka://broker; there are: grpc://host:port"):
+            await serve(settings("kafka://broker"), [place_order])
 
 
 async def test_the_orchestrator_may_be_told_not_to_compare(another_contract: str) -> None:

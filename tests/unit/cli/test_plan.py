@@ -22,6 +22,7 @@ def test_without_a_name_every_saga_is_shown(orchestrator: Callable[..., Any]) ->
     assert [line for line in orchestrator("plan").out.splitlines() if line.startswith("place_order")] == [
         "place_order v1",
         "place_order v2",
+        "place_order_danced v1",
     ]
 
 

@@ -37,7 +37,9 @@ def test_the_same_journal_has_the_same_text_and_people_can_read_it() -> None:
         "effect": 2,
         "payload": "/wA=",
     }
-    assert json.loads(text)["entries"][7]["detail"]["message"] == "he changed his mind"
+    details = [each.get("detail", {}) for each in json.loads(text)["entries"]]
+    messages = [each.get("message") for each in details if isinstance(each, dict)]
+    assert "he changed his mind" in messages
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ MISPLACED = Answer(StatusCode.FAILED_PRECONDITION, "never seen", "COMMAND_NOT_SE
 class Staged:
     """A trial of a pivot with given answers of its verify query, before the command and after it."""
 
-    is_compensable = is_rejectable = False
+    is_compensable = is_rejectable = may_compensate_first = False
 
     def __init__(self, *verify: Answer, rules: tuple[OutcomeRule, ...] = ()) -> None:
         self._verify = iter(verify)
