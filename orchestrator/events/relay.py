@@ -169,16 +169,21 @@ class Relay:
             await asyncio.wait_for(self._woken.wait(), seconds)
 
     async def _read_on(self, claimed: ClaimedSink) -> int:
-        """Begin to tell the next events; the position of the last. Those of blocked sagas wait for others of theirs."""
-        if self._health.failing_since is not None or len(claimed.blocked) >= _MOST_BLOCKED:
+        """Begin to tell the next events; the position of the last. Those of blocked sagas wait for others of theirs.
+
+        While the sink takes nothing, a blocked saga tries whether it does again; where none is blocked, the next event.
+        """
+        is_failing = self._health.failing_since is not None
+        may_probe = not claimed.blocked and not claimed.running and self._health.may_try(self._clock.now())
+        if len(claimed.blocked) >= _MOST_BLOCKED or (is_failing and not may_probe):
             return claimed.position
-        page = await self._outbox.events(claimed.position, _PAGE)
+        page = await self._outbox.events(claimed.position, 1 if is_failing else _PAGE)
         lanes: dict[str, list[KeptEvent]] = {}
         for kept in page:
             if kept.event.saga_id not in claimed.blocked:
                 lanes.setdefault(kept.event.saga_id, []).append(kept)
         for saga_id, events in lanes.items():
-            self._begin(claimed, saga_id, Lane(saga_id, events))
+            self._begin(claimed, saga_id, Lane(saga_id, events), probes=is_failing)
         return page[-1].position if page else claimed.position
 
     async def _try_again(self, claimed: ClaimedSink, read: int) -> None:
@@ -192,10 +197,13 @@ class Relay:
         for blocked in due:
             events = await self._outbox.events(blocked.position - 1, 1 if is_failing else _PAGE, blocked.saga_id, read)
             self._begin(claimed, blocked.saga_id, Lane(blocked.saga_id, events), probes=is_failing)
-        letters = [] if is_failing else [each for each in claimed.letters if each not in claimed.running]
+        letters = [each for each in claimed.letters if each not in claimed.running]
+        if is_failing:
+            letters = [] if claimed.running else letters[:1]
         for position in letters:
             events = await self._outbox.events(position - 1, 1, until=position)
-            self._begin(claimed, position, Lane(claimed.letters[position].saga_id, events, letter=True))
+            lane = Lane(claimed.letters[position].saga_id, events, letter=True)
+            self._begin(claimed, position, lane, probes=is_failing)
 
     def _begin(self, claimed: ClaimedSink, key: str | int, lane: Lane, *, probes: bool = False) -> None:
         """Tell the events of a lane, while the claim lasts and the sink takes something, or to see whether it does."""

@@ -137,6 +137,22 @@ def test_a_receiver_that_is_down_for_longer_than_an_event_may_fail_loses_nothing
     run(test)
 
 
+def test_a_sink_for_which_everything_was_given_up_is_told_the_next_event() -> None:
+    async def test(world: World) -> None:
+        world.tell(*(f"saga-{number}" for number in range(6)))
+        world.sink.answer = lambda _event: BROKEN
+        world.relay()
+        await asyncio.sleep(6 * GIVE_UP)
+        assert len(await world.journal.dead_letters("sink", 0, 9)) == 6, "it answers, so it is there to refuse them"
+        world.sink.answer = lambda _event: None
+        world.tell("saga-9", "saga-9")
+        await asyncio.sleep(HOUR)
+
+        assert positions(world.sink.told) == [7, 8]
+
+    run(test)
+
+
 def test_an_event_that_the_sink_refuses_holds_up_its_own_saga_alone_and_until_its_dead_letter_alone() -> None:
     async def test(world: World) -> None:
         world.tell("bad", "good", "bad", "good")

@@ -254,10 +254,11 @@ def guard_is_missing() -> Iterator[None]:
 
 
 class EngineFlaw(NamedTuple):
-    """A bug, and the promises by which it may be found out."""
+    """A bug, and the promises by which it may be found out; of a rare one, the first world that is looked at."""
 
     introduce: Callable[[], contextlib.AbstractContextManager[None]]
     breaks: frozenset[Promise]
+    first_seed: int = 0
 
 
 def _flaw(introduce: Callable[[], contextlib.AbstractContextManager[None]], *breaks: Promise) -> EngineFlaw:

@@ -114,5 +114,6 @@ SCHEDULE_FLAWS: Final = (
     EngineFlaw(
         schedule_is_changed_from_any_revision,
         frozenset({Promise.SAME_INTENT_SAME_KEY, Promise.NOTHING_IS_LOST}),
+        first_seed=350,
     ),
 )
