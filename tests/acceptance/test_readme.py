@@ -48,6 +48,15 @@ NOT_RUN: Final = {
     **dict.fromkeys(
         [
             command
+            for block in PAGES["orchestrator/channels/README.md"].blocks("sh")
+            if "channels create" in block.code
+            for command in block.commands
+        ],
+        "needs a NATS server; run by tests/integration/channels/nats/test_provisioning.py",
+    ),
+    **dict.fromkeys(
+        [
+            command
             for block in PAGES["README.md"].blocks("sh")
             if "--processes" in block.code
             for command in block.commands
@@ -185,7 +194,7 @@ def test_each_target_of_make_on_a_page_is_there(page: Page) -> None:
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_each_command_in_the_prose_of_a_page_is_there_with_its_options(page: Page) -> None:
     for code in page.inline:
-        if found := re.match(r"(?:\.venv/bin/)?orchestrator ([a-z]+(?: [a-z]+)?)(.*)", code):
+        if found := re.match(r"(?:\.venv/bin/)?orchestrator ([a-z]+(?: [a-z][a-z-]*)?)(.*)", code):
             told = CliRunner().invoke(app, [*found[1].split(), "--help"], env={"COLUMNS": "200"})
             assert told.exit_code == 0, code
             assert set(re.findall(r"--[a-z-]+", found[2])) <= set(re.findall(r"--[a-z-]+", told.stdout)), code
