@@ -249,7 +249,7 @@ def processes_with(setting: str) -> list[str]:
 def test_make_alone_tells_what_it_can_do() -> None:
     done = run("make")
     assert done.code == 0
-    assert [line.split()[1] for line in done.out.splitlines()][:3] == ["help", "demo", "run"]
+    assert [line.split()[1] for line in done.out.splitlines()][:4] == ["help", "demo", "demo-choreography", "run"]
 
 
 def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
