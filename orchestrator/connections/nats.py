@@ -1,6 +1,6 @@
 r"""A connection to a NATS server that is there again whenever the server is.
 
-Purpose: whoever publishes or listens has one connection for each server, and need not care how it was made.
+Purpose: all who publish or listen have one connection for each server, and need not know how it was made.
 Invariant: nothing waits here for longer than its caller says. Where there is no connection, nothing is kept to be sent
 later: the caller is told, and decides.
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from google.api import annotations_pb2
-from google.protobuf import descriptor_pb2
-
 from orchestrator.contract.options import annotations_of
-from orchestrator.participant.transcoding import Rule
+from orchestrator.participant.transcoding import Rule, annotated
 
 if TYPE_CHECKING:
     from google.api import http_pb2
@@ -24,16 +21,7 @@ def http_rule(method: MethodDescriptor) -> http_pb2.HttpRule | None:
     participant does.
     """
     overlaid = annotations_of(method.containing_service.file.pool).http.get(method.full_name)
-    return declared_http_rule(method) if overlaid is None else overlaid
-
-
-def declared_http_rule(method: MethodDescriptor) -> http_pb2.HttpRule | None:
-    """What the contract itself says; read through its bytes, so that a descriptor of any pool will do."""
-    options = descriptor_pb2.MethodOptions.FromString(method.GetOptions().SerializeToString())
-    if not options.HasExtension(annotations_pb2.http):
-        return None
-    rule: http_pb2.HttpRule = options.Extensions[annotations_pb2.http]
-    return rule
+    return annotated(method) if overlaid is None else overlaid
 
 
 def compiled_rule(method: MethodDescriptor) -> Rule | None:

@@ -89,7 +89,7 @@ class SagaEvents:
 
     Attributes:
         by_key: in the order in which it was published; that of a child under the child's id and its key there.
-        telling: what has become told, in order, until whoever writes the entries takes it.
+        telling: what has become told, in order, until the writer of the entries takes it.
     """
 
     __slots__ = ("by_key", "telling")

@@ -1,6 +1,6 @@
 """Answers JSON over HTTP, as an application of ASGI.
 
-Purpose: whoever has ``curl`` reaches what the API offers over gRPC. Invariant: nothing is answered here that gRPC would
+Purpose: ``curl`` reaches what the API offers over gRPC. Invariant: nothing is answered here that gRPC would
 refuse: the caller is looked at, the message is validated, and the method is run, by the same code.
 
 ::

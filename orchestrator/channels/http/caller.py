@@ -111,7 +111,7 @@ class HttpCaller:
     def _is_meant(self, content: bytes) -> bool:
         """A reply without a value is an empty object, or names a field all the same.
 
-        Whoever answers in the participant's place, such as a login page or a wrong backend, may say 200, too.
+        A login page or a wrong backend, which answers in the participant's place, may say 200, too.
         """
         document = json.loads(content) if content else None
         return isinstance(document, dict) and (not document or not self._names.isdisjoint(document))

@@ -1,6 +1,6 @@
 r"""Tells the replicas of a group which sagas were answered: each reply to one of them.
 
-Purpose: a parked saga is woken by the reply to its command, whoever is alive to hear of it. Invariant: a reply counts
+Purpose: a parked saga is woken by the reply to its command, on any replica that hears of it. Invariant: a reply counts
 as told only once its saga needs to be told no more; one that a replica has taken along into its death is told again.
 
 ::

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.participant.queued.subjects import Subjects
 
 PUBLISH_SECONDS: Final = 5.0
-"""For so long a publish is repeated that is not acknowledged. Then whoever calls decides."""
+"""For so long a publish is repeated that is not acknowledged. Then the caller decides."""
 
 _ACK_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.1

@@ -1,14 +1,14 @@
 r"""Wakes the parked sagas whose commands were answered by a queue.
 
 Purpose: a saga that waits for a participant which was away goes on as soon as that has answered, on whichever replica
-hears of it. Invariant: the answer itself is not carried here; whoever goes on with the saga finds it. So a wake that is
+hears of it. Invariant: the answer itself is not carried here; the saga finds it when it goes on. So a wake that is
 lost, comes twice, or is about a saga that has gone on, changes nothing.
 
 ::
 
     an answer has come ──▶ live here: it is handed over by its channel
                      ├───▶ parked: claimed, woken, and it goes on with the answer
-                     └───▶ live elsewhere, ended, suspended: nothing, whoever advances it finds the answer
+                     └───▶ live elsewhere, ended, suspended: nothing: its replica finds the answer
 
 An answer may come while the saga is being parked, and be taken for that of a saga that is live elsewhere. So who has
 parked a saga looks once whether it is answered. What nobody hears of, the timers wake when no answer can come any more.

@@ -150,7 +150,7 @@ class SagaWriter:
         return waiting
 
     def persist_soon(self) -> None:
-        """Make everything recorded so far durable, and do not wait: whoever persists next hears if it failed."""
+        """Make everything recorded so far durable, and do not wait: the next persist tells if it failed."""
         self._loop.call_soon(self._persist_unawaited)
 
     def _persist_unawaited(self) -> None:

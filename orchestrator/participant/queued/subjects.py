@@ -105,7 +105,7 @@ class Subjects:
         return ".".join([f"{self.prefix}-replies", *map(_token, (group, saga_id, attempt, replica))])
 
     def replies_to(self, group: str, saga_id: str, attempt: str) -> str:
-        """The replies to one attempt, whoever published it."""
+        """The replies to one attempt, from any replica."""
         return ".".join([f"{self.prefix}-replies", *map(_token, (group, saga_id, attempt)), "*"])
 
     def replies_for(self, group: str, replica: str) -> str:

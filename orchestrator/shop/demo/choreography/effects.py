@@ -1,4 +1,4 @@
-"""What became of an order after its payment: asked of whoever did it, for nobody else knows.
+"""What became of an order after its payment: asked of the service that did it, for no other knows.
 
 The orchestrator tells this of an order that it orchestrates. Of a danced one it knows nothing, so the demo looks at the
 letters, and into the warehouse's own database.
