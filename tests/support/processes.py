@@ -38,6 +38,15 @@ class Running:
         found = filter(None, (_ANSWERS_HTTP.search(line) for line in self.said))
         return next((each[1] for each in found), "")
 
+    async def says(self, *words: str) -> None:
+        """Returns when it has said a line with all these words, in capitals or not."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            while not any(all(each.lower() in line.lower() for each in words) for line in self.said):
+                line = await self.process.stdout.readline()
+                assert line, self.said
+                self.said.append(line.decode().rstrip())
+
     async def stop(self, signal: int) -> int:
         """Sends a signal and waits for the end; returns the exit code."""
         self.process.send_signal(signal)
