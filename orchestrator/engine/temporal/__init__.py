@@ -1,0 +1,1 @@
+"""The facade over a Temporal cluster: the same run, hosted by a workflow."""
