@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap import SystemClock
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.temporal.opening import WorkerOptions, connect, opened
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
+from orchestrator.testing.conformance.engines import Mark
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.virtual_loop import Process
 from tests.support.postgres import new_database
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.conformance.engines import Mark, OpenEngine
+    from orchestrator.testing.conformance.engines import OpenEngine
     from orchestrator.testing.world.observer import RecordingObserver
     from orchestrator.testing.world.participants import ScriptedParticipants
 
@@ -133,15 +136,94 @@ def _on_postgres(request: pytest.FixtureRequest, _folder: Path) -> Iterator[Open
         yield _replicas(lambda: open_store(url))
 
 
+class TemporalUnderTest:
+    """Workers of Temporal, one process after another as far as the participants can tell."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        participants: ScriptedParticipants,
+        observer: RecordingObserver,
+        url: str,
+        options: WorkerOptions,
+    ) -> None:
+        self._definitions = definitions
+        self._participants = participants
+        self._observer = observer
+        self._url = url
+        self._options = options
+        self._process = Process("none yet")
+        self._opened: AsyncExitStack | None = None
+        self._sagas: TemporalSagas | None = None
+
+    @property
+    def sagas(self) -> Sagas:
+        assert self._sagas is not None
+        return self._sagas
+
+    async def open(self) -> None:
+        self._process = Process("worker")
+        self._opened = AsyncExitStack()
+        self._sagas = await self._opened.enter_async_context(
+            opened(
+                await connect(self._url),
+                self._definitions,
+                NetworkConnection(self._participants, self._process),
+                self._observer,
+                SystemClock(),
+                self._options,
+            )
+        )
+
+    async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
+        """What it does goes nowhere, and the next worker begins."""
+        self._definitions = definitions or self._definitions
+        await self.close()
+        await self.open()
+
+    async def close(self) -> None:
+        assert self._opened is not None
+        self._process.crash()
+        await self._opened.aclose()
+
+
+def _on_temporal(options: WorkerOptions) -> Callable[[pytest.FixtureRequest, Path], AbstractContextManager[OpenEngine]]:
+    @contextmanager
+    def made(request: pytest.FixtureRequest, _folder: Path) -> Iterator[OpenEngine]:
+        url = request.getfixturevalue("temporal_namespaces").take()
+
+        @asynccontextmanager
+        async def opened_engine(
+            definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+        ) -> AsyncIterator[TemporalUnderTest]:
+            engine = TemporalUnderTest(definitions, participants, observer, url, options)
+            await engine.open()
+            try:
+                yield engine
+            finally:
+                await engine.close()
+
+        yield opened_engine
+
+    return made
+
+
 ENGINES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[OpenEngine]]]] = {
     "replicas in memory": _in_memory,
     "replicas on sqlite": _in_a_file,
     "replicas on postgresql": _on_postgres,
+    "temporal": _on_temporal(WorkerOptions(grace=0.0)),
+    "temporal without a cache, in short runs": _on_temporal(WorkerOptions(cached_sagas=0, most_events=60, grace=0.0)),
 }
 """What makes an engine without sagas, for a test and its folder."""
 
-LACKS: Final[dict[str, Collection[Mark]]] = {}
+_TEMPORAL_LACKS: Final = (Mark.OLDEST_FIRST,)
+
+LACKS: Final[dict[str, Collection[Mark]]] = {
+    "temporal": _TEMPORAL_LACKS,
+    "temporal without a cache, in short runs": _TEMPORAL_LACKS,
+}
 """What an engine does not have, by its name: as it is documented where the engine is described."""
 
-LONG: Final = ("replicas on sqlite", "replicas on postgresql")
+LONG: Final = tuple(name for name in ENGINES if name != "replicas in memory")
 """Are tested by ``make test-long`` alone."""
