@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import random
@@ -150,6 +151,57 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         yield replica
 
 
+def temporal_engine(module: str) -> Any:  # noqa: ANN401 - one of its modules
+    """A module of the engine on Temporal. It is imported here, and not before: no other engine needs that client.
+
+    Raises:
+        SettingsError: the client of Temporal is not installed.
+    """
+    try:
+        return importlib.import_module(f"orchestrator.engine.temporal.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "temporalio":
+            raise
+        raise SettingsError('ORCHESTRATOR_ENGINE: install the extra "temporal" of saga-orchestrator') from None
+
+
+@asynccontextmanager
+async def _on_temporal(
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity
+) -> AsyncIterator[tuple[Facades, Router]]:
+    """The engine on a Temporal cluster, and its workers in this process; raises what :func:`opened` does."""
+    absent, opening, preparing = map(temporal_engine, ("absent", "opening", "preparing"))
+    _refuse_violations(definitions)
+    async with AsyncExitStack() as stack:
+        where = addresses(definitions, settings.participants)
+        security = security_of(settings, where)
+        participants = Router(where, channel_kinds(settings, security))
+        stack.push_async_callback(participants.close)
+        if sources := security.sources():
+            stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
+        if settings.drift_check:
+            services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
+            live = LiveContracts(services, over_grpc, sent_by(definitions))
+            stack.push_async_callback(live.close)
+            await live.refuse_drift()
+        clock = SystemClock()
+        observer = open_observability(os.environ, where, metrics_door(settings, entry))
+        stack.push_async_callback(observer.close)
+        client = await opening.connect(settings.engine)
+        if missing := (await preparing.readiness(client)).missing:
+            raise SettingsError(
+                f"ORCHESTRATOR_ENGINE: {', '.join(missing)} is missing; run: orchestrator engine prepare"
+            )
+        options = opening.WorkerOptions(
+            most_in_flight=settings.most_in_flight, grace=settings.drain_seconds, four_eyes=FourEyes(settings.four_eyes)
+        )
+        sagas = await stack.enter_async_context(
+            opening.opened(client, definitions, participants, observer, clock, options)
+        )
+        observer.measure(absent.ProcessReadings(sagas, clock))
+        yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs()), participants
+
+
 @asynccontextmanager
 async def _assembled(
     settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity | None = None
@@ -254,6 +306,9 @@ async def serve(
     )
     if parent is not None:
         parent.watch(stopping.set)
+    if settings.engine:
+        await _serve_on_temporal(settings, definitions, servicers, parent, pages, listening, entry, stopping)
+        return
     with watchdog:
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
@@ -263,6 +318,32 @@ async def serve(
             if parent is not None:
                 listening = _both(parent.tell_listening, listening)
             await _serve(doors, settings, definitions, replica, stopping, listening)
+
+
+async def _serve_on_temporal(
+    settings: Settings,
+    definitions: Sequence[Definition],
+    servicers: Sequence[Servicers],
+    parent: Parent | None,
+    pages: Sequence[Pages],
+    listening: Callable[[Mapping[str, str | None]], object],
+    entry: DoorSecurity,
+    stopping: asyncio.Event,
+) -> None:
+    """The same with the sagas on a Temporal cluster: what dies with this process is its attempts, and no saga."""
+    async with _on_temporal(settings, definitions, entry) as (engine, participants):
+        over_grpc = participants.of_kind(GrpcChannel)
+        application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
+        doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
+        doors.be_ready(is_ready=True)
+        await doors.start()
+        _log.info("serving %s on %s", ", ".join(map(str, definitions)), settings.engine)
+        (listening if parent is None else _both(parent.tell_listening, listening))(doors.addresses)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+        await stopping.wait()
+        _log.info("orchestrator draining")
+        await doors.drain(settings.drain_seconds)
 
 
 def _both(

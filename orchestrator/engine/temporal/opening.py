@@ -110,7 +110,7 @@ class Hosting(NamedTuple):
     four_eyes: FourEyes
 
 
-class _HandOver(Interceptor):
+class HandOver(Interceptor):
     """Hands what this process serves to the workflows that it hosts."""
 
     def __init__(self, hosting: Hosting) -> None:
@@ -197,7 +197,7 @@ async def opened(
                 activities=activities.all(),
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 workflow_task_executor=threads,
-                interceptors=[_HandOver(hosting)],
+                interceptors=[HandOver(hosting)],
                 max_cached_workflows=options.cached_sagas,
                 workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
                 activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
