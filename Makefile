@@ -8,6 +8,7 @@ SEEDS ?= 1000
 SEED ?=
 ONLY ?=
 REPLICAS ?=
+ENGINE ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -36,7 +37,7 @@ help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
-	@$(BIN)/python -m orchestrator.shop.demo
+	@ENGINE=$(ENGINE) $(BIN)/python -m orchestrator.shop.demo
 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; Ctrl-C stops them
 	@REPLICAS=$(REPLICAS) $(BIN)/python -m orchestrator.shop.demo.run

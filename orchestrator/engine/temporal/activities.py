@@ -16,7 +16,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.wire import Answered, bytes_of, read, write_answer
-from orchestrator.engine.temporal.workflow import digest_of, too_large
+from orchestrator.engine.temporal.workflow import too_large
 from orchestrator.errors import JournalError, SagaNotFound
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Completed, Failure, Retry, Unknown
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
 
-_BEAT_SECONDS: Final = 3.0
+_BEAT_SECONDS: Final = 2.0
 _TURN_SECONDS: Final = 1.0
 """How long an attempt waits for its turn at a participant that is down or busy, before its saga backs off."""
 
@@ -73,7 +73,7 @@ class Activities:
         return [self.send_command, self.await_child, self.roll_back_child, self.release_children, self.tell]
 
     @activity.defn(name=names.SEND_COMMAND)
-    async def send_command(self, about: bytes, request: bytes, delta: bytes) -> bytes:
+    async def send_command(self, about: bytes, request: bytes, delta: bytes) -> bytes:  # noqa: ARG002 - it is in the history
         """Make one attempt at a command; its outcome, as :class:`~orchestrator.engine.temporal.wire.Answered`.
 
         Args:
@@ -89,10 +89,10 @@ class Activities:
                 outcome: Outcome = Retry(Failure(StatusCode.UNIMPLEMENTED, f"{asked['method']} is not served here"))
             else:
                 outcome = await self._attempt(binding, request, metadata, asked["timeout"])
-        return self._answer(about, request, delta, outcome)
+        return self._answer(outcome)
 
     @activity.defn(name=names.AWAIT_CHILD)
-    async def await_child(self, about: bytes, request: bytes, delta: bytes) -> bytes:
+    async def await_child(self, about: bytes, request: bytes, delta: bytes) -> bytes:  # noqa: ARG002 - it is in the history
         """Wait for the end of a child that was started; what that is to its parent."""
         asked = read(about)
         known = dict(asked["metadata"])
@@ -101,10 +101,10 @@ class Activities:
                 outcome = child_outcome(await self._children.wait(known["child-id"], asked["timeout"]))
             except (JournalError, SagaNotFound) as error:
                 outcome = _unavailable(error)
-        return self._answer(about, request, delta, outcome)
+        return self._answer(outcome)
 
     @activity.defn(name=names.ROLL_BACK_CHILD)
-    async def roll_back_child(self, about: bytes, request: bytes, delta: bytes) -> bytes:
+    async def roll_back_child(self, about: bytes, request: bytes, delta: bytes) -> bytes:  # noqa: ARG002 - it is in the history
         """Roll a child back, or write down that it never ran; what that comes to."""
         asked = read(about)
         known = dict(asked["metadata"])
@@ -115,7 +115,7 @@ class Activities:
                 outcome = rollback_outcome(await self._children.wait(child_id, asked["timeout"]))
             except JournalError as error:
                 outcome = _unavailable(error)
-        return self._answer(about, request, delta, outcome)
+        return self._answer(outcome)
 
     @activity.defn(name=names.RELEASE_CHILDREN)
     async def release_children(self, about: bytes) -> None:
@@ -162,11 +162,8 @@ class Activities:
             return Unknown(too_large("the reply", len(outcome.reply)), final=True)
         return outcome
 
-    def _answer(self, about: bytes, request: bytes, delta: bytes, outcome: Outcome) -> bytes:
-        asked = read(about)
-        key = dict(asked["metadata"])["idempotency-key"]
-        digest = digest_of(about, request, delta)
-        return write_answer(Answered(outcome, self._clock.now(), asked["method"], key, digest))
+    def _answer(self, outcome: Outcome) -> bytes:
+        return write_answer(Answered(outcome, self._clock.now()))
 
 
 def _unavailable(error: Exception) -> Unknown:

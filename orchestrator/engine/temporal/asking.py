@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {
     kind.__name__: kind for kind in (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
 }
-_QUERY: Final = timedelta(seconds=10)
+_QUERY: Final = timedelta(seconds=5)
 _AGAIN_SECONDS: Final = 0.05
 
 

@@ -55,6 +55,8 @@ SCHEME: Final = "temporal"
 _CACHED_SAGAS: Final = 1_000
 _POLLERS: Final = 2
 _THREADS: Final = 8
+_STICKY: Final = timedelta(seconds=2)
+"""How long a saga's task is kept for the process that has the saga in memory, and may be dead."""
 
 
 class Place(NamedTuple):
@@ -201,6 +203,7 @@ async def opened(
                 max_cached_workflows=options.cached_sagas,
                 workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
                 activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
+                sticky_queue_schedule_to_start_timeout=_STICKY,
                 graceful_shutdown_timeout=timedelta(seconds=options.grace),
             )
             for of in sorted(hosting.served.versions)

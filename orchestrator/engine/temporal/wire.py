@@ -29,16 +29,10 @@ class Answered(NamedTuple):
     Attributes:
         outcome: of the attempt.
         ended_at: when, nanoseconds since the epoch, UTC.
-        method: the rpc that was called.
-        key: its idempotency key.
-        digest: of all that the activity was given: the code that asks for the answer must give the same.
     """
 
     outcome: Outcome
     ended_at: int
-    method: str
-    key: str
-    digest: str
 
 
 def write_delta(first: int, entries: Sequence[Entry]) -> bytes:
@@ -57,13 +51,7 @@ def write_answer(answered: Answered) -> bytes:
     """The answer of a ``send_command`` activity."""
     outcome = answered.outcome
     kind = type(outcome).__name__
-    about: dict[str, Any] = {
-        "kind": kind,
-        "ended_at": answered.ended_at,
-        "method": answered.method,
-        "key": answered.key,
-        "digest": answered.digest,
-    }
+    about: dict[str, Any] = {"kind": kind, "ended_at": answered.ended_at}
     if isinstance(outcome, Completed):
         return json.dumps(about).encode() + b"\n" + outcome.reply
     return json.dumps(about | {"outcome": outcome._asdict()}).encode() + b"\n"
@@ -79,7 +67,7 @@ def read_answer(data: bytes) -> Answered:
         code, message, reason = told["failure"]
         failure = Failure(StatusCode[code], message, reason)
         outcome = _KINDS[about["kind"]](**{**told, "failure": failure})
-    return Answered(outcome, about["ended_at"], about["method"], about["key"], about["digest"])
+    return Answered(outcome, about["ended_at"])
 
 
 def write(**values: object) -> bytes:

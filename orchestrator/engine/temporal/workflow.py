@@ -11,8 +11,8 @@ time, chance and answers come from there, and code that asks for something else 
                └──────────────────────────────────────────────────────┘
 
 The sandbox of Temporal is not used: the determinism check of ``orchestrator check`` takes its place. Two workers whose
-code differs would be noticed by the digest that each answer brings; then this task fails, and is tried again until the
-code is back, and nothing is sent.
+code differs are noticed by the names of activities, which hold a digest of all that goes with them; then this task
+fails, is tried again until the code is back, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -60,13 +60,9 @@ SERVING: Final = "orchestrator_serving"
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
 _GRACE_SECONDS: Final = 30.0
-_HEARTBEAT: Final = timedelta(seconds=15)
+_HEARTBEAT: Final = timedelta(seconds=8)
 _TELL: Final = timedelta(minutes=1)
 _PAGE_BYTES: Final = 1_000_000
-
-
-class Diverged(Exception):
-    """The code asks for something else than the history holds: both sides."""
 
 
 @workflow.defn(name=names.WORKFLOW, sandboxed=False)
@@ -79,7 +75,6 @@ class SagaWorkflow:
 
     def __init__(self) -> None:
         self.saga: HostedSaga | None = None
-        self._diverged = ""
         self._released = False
         self._cancelling: asyncio.Future[None] | None = None
         self._shown: tuple[Any, ...] = ()
@@ -139,7 +134,7 @@ class SagaWorkflow:
         limit = None if seconds is None else timedelta(seconds=seconds)
         while True:
             try:
-                await workflow.wait_condition(lambda: bool(self._diverged) or condition(), timeout=limit)
+                await workflow.wait_condition(condition, timeout=limit)
             except TimeoutError:
                 return
             except asyncio.CancelledError:
@@ -149,8 +144,6 @@ class SagaWorkflow:
                 task.uncancel()
                 self._cancelling = asyncio.ensure_future(self._cancel_from_outside(saga))
                 continue
-            if self._diverged:
-                raise Diverged(self._diverged)
             return
 
     async def _cancel_from_outside(self, saga: HostedSaga) -> None:
@@ -307,10 +300,6 @@ class SagaWorkflow:
             )
         self._children[start.saga_id] = None
 
-    def diverge(self, message: str) -> None:
-        """Stop: the code asks for something else than the history holds."""
-        self._diverged = message
-
 
 def caller_of(command: Command) -> Caller:
     """Makes one attempt at a command, by an activity of the workflow that is running."""
@@ -341,6 +330,8 @@ async def _attempt(
         data: bytes = await workflow.execute_activity(
             activity,
             args=[about, request, delta],
+            # With another id than the history holds, the server's client refuses to go on: the code has diverged.
+            activity_id=f"{dict(metadata)['idempotency-key']}~{digest_of(about, request, delta)}",
             start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
             heartbeat_timeout=_HEARTBEAT,
             retry_policy=_ONCE,
@@ -350,14 +341,6 @@ async def _attempt(
         # Whoever made the attempt is gone, and so is what it has heard.
         return Unknown(Failure(StatusCode.UNAVAILABLE, f"the attempt was lost: {error.cause or error}", "ATTEMPT_LOST"))
     answered = read_answer(data)
-    if answered.digest != digest_of(about, request, delta):
-        key = dict(metadata)["idempotency-key"]
-        running.diverge(
-            f"the history holds {answered.method} as {answered.key}; the code now sends {command.name} as {key}"
-            if (answered.method, answered.key) != (command.name, key)
-            else f"{key}: the history holds another request, or another journal before it, than the code now leads to"
-        )
-        await asyncio.get_running_loop().create_future()
     saga.clock.note(answered.ended_at)
     return answered.outcome
 

@@ -25,6 +25,7 @@ from rich.text import Text
 from orchestrator.cli.credentials import local_token
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.cluster import engine_wanted
 from orchestrator.shop.demo.customers import Customers
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.otlp import Collector, tree
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from saga.v1.saga_pb2 import Saga
 
 _START_SECONDS: Final = 60
-_ORDERS_SECONDS: Final = 40
+_ORDERS_SECONDS: Final = 120
 _LOG_LINES: Final = 40
 _INTERRUPTED: Final = 130
 
@@ -92,7 +93,7 @@ def main() -> int:
         console.print("interrupted; everything is stopped")
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
-    except (ProcessEnded, TimeoutError) as error:
+    except (ProcessEnded, TimeoutError, ValueError) as error:
         console.print(Text(f"error: {str(error) or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")
@@ -116,6 +117,8 @@ def _play(console: Console, state: Path) -> bool:
             "STATE_DIR": str(state),
         }
         with ExitStack() as stack:
+            engine = stack.enter_context(engine_wanted(os.environ.get("ENGINE", ""), state, log))
+            environment |= engine
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             stack.callback(_ignore_interrupts)  # while they stop: once is enough
@@ -126,7 +129,7 @@ def _play(console: Console, state: Path) -> bool:
     for order in ORDERS:
         saga = told.sagas[order.number]
         trace = traces.get(saga.trace_id, ())
-        told.broken[order.number] += broken_by_trace(order, trace)
+        told.broken[order.number] += broken_by_trace(order, trace, recovers=not engine)
         console.print(Rule(f"{order.number}. {order.title}", align="left", style="dim"))
         console.print(saga_page(saga))
         console.print(tree(trace))

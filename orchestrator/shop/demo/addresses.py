@@ -101,7 +101,7 @@ class Addresses:
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
+    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "ENGINE", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
     ours = (*prefixes, *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
