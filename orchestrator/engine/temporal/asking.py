@@ -50,6 +50,8 @@ _KINDS: Final = {
 }
 _QUERY: Final = timedelta(seconds=5)
 _AGAIN_SECONDS: Final = 0.05
+_SHORTEST_PATIENCE_SECONDS: Final = 15.0
+"""So long an act waits at least for a worker: one that was killed is given up after seconds."""
 
 
 class Asked(NamedTuple):
@@ -103,9 +105,8 @@ class Workflows:
                 return await self._query(saga_id)
             except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
                 pass
-            except RPCError as error:
-                if error.status == RPCStatusCode.NOT_FOUND:
-                    raise
+            except RPCError:
+                pass  # no worker is there, or the run has just ended: the history tells, or that there is none
             found = await read_history(self._client, saga_id)
         shown = found.shown
         return Asked(shown, [], False, len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended)
@@ -122,15 +123,13 @@ class Workflows:
         request = write(act=act, why=why, by=by, **more)
         while True:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(max(patience, _SHORTEST_PATIENCE_SECONDS)):
                     update = await handle.start_update(
                         names.ACT, request, wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=bytes
                     )
                 answer: dict[str, Any] = read(await update.result())
             except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-                raise JournalUnavailable(
-                    f"no worker has answered for saga {saga_id} in {patience:.0f} s: is its version served?"
-                ) from None
+                raise JournalUnavailable(f"no worker answers for saga {saga_id}: is its version served?") from None
             except WorkflowUpdateFailedError as error:
                 raise JournalUnavailable(f"the workflow of saga {saga_id} could not do it: {error.cause}") from error
             except RPCError as error:

@@ -158,7 +158,8 @@ class TemporalSagas:
                 )
             except WorkflowAlreadyStartedError:
                 await self._refuse_other(start)
-        return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
+                return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
+        return await self.wait(start.saga_id, wait) if wait > 0 else fold(start.saga_id, read_delta(first)[1])
 
     async def get(self, saga_id: str) -> SagaState:
         """See the facade."""

@@ -18,11 +18,12 @@ from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, tr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.testing.conformance.engines.harness import Stage
+    from orchestrator.journal.state import SagaState
+    from orchestrator.testing.conformance.engines.harness import Answer, Stage
 
 scenario = Scenarios()
 
-HEARD_SECONDS: Final = 0.3
+HEARD_SECONDS: Final = 1.0
 """So long after it was asked for, an act has reached the saga, which waits for an answer that is in flight."""
 
 
@@ -57,14 +58,24 @@ for _position in range(4):
     scenario()(_cancelled_at(_position))
 
 
+async def _paused(stage: Stage, answer: Answer) -> SagaState:
+    """The trip, paused while an attempt of it waits for its answer."""
+    pausing = asyncio.ensure_future(stage.sagas.act(Act.PAUSE, "trip-1", "one moment", ADA))
+    await asyncio.sleep(HEARD_SECONDS)
+    answer.give()
+    return await pausing
+
+
 @scenario()
 async def a_cancel_tells_who_wanted_it_and_why(stage: Stage) -> None:
     """The journal keeps both."""
     answer = stage.hold("ReserveStock")
     await stage.start(trip, "trip-1")
     await answer.asked.wait()
+    cancelling = asyncio.ensure_future(stage.sagas.act(Act.CANCEL, "trip-1", "changed my mind", ADA))
+    await asyncio.sleep(HEARD_SECONDS)
     answer.give()
-    await stage.sagas.act(Act.CANCEL, "trip-1", "changed my mind", ADA)
+    await cancelling
     await stage.rests("trip-1")
 
     (began,) = [entry for entry in await stage.sagas.entries("trip-1") if isinstance(entry, RollbackBegan)]
@@ -116,9 +127,8 @@ async def a_paused_saga_rests_until_it_is_resumed(stage: Stage) -> None:
     answer = stage.hold("ReserveStock")
     await stage.start(trip, "trip-1")
     await answer.asked.wait()
-    answer.give()
 
-    paused = await stage.sagas.act(Act.PAUSE, "trip-1", "one moment", ADA)
+    paused = await _paused(stage, answer)
     sent = stage.participants.methods()
     resumed = await stage.sagas.act(Act.RESUME, "trip-1", "go on", ADA)
     state = await stage.rests("trip-1")
@@ -139,8 +149,7 @@ async def a_paused_saga_can_be_cancelled(stage: Stage) -> None:
     answer = stage.hold("AuthorizePayment")
     await stage.start(trip, "trip-1")
     await answer.asked.wait()
-    answer.give()
-    await stage.sagas.act(Act.PAUSE, "trip-1", "one moment", ADA)
+    await _paused(stage, answer)
 
     await stage.sagas.act(Act.CANCEL, "trip-1", "rather not", ADA)
 
@@ -155,8 +164,7 @@ async def a_rollback_that_is_paused_goes_on_backward(stage: Stage) -> None:
     answer = stage.hold("VoidAuthorization")
     await stage.start(trip, "trip-1")
     await answer.asked.wait()
-    answer.give()
-    paused = await stage.sagas.act(Act.PAUSE, "trip-1", "one moment", ADA)
+    paused = await _paused(stage, answer)
     assert paused.status is Status.SUSPENDED
 
     await stage.sagas.act(Act.RESUME, "trip-1", "go on", ADA)

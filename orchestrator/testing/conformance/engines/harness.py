@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Definition = SagaDefinition[Any, Any, Any]
 
-PATIENCE_SECONDS: Final = 40.0
+PATIENCE_SECONDS: Final = 80.0
 """How long a scenario waits for what must come. Nothing is measured against it."""
 
 _LOOK_SECONDS: Final = 0.05
