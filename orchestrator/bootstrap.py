@@ -165,11 +165,37 @@ def temporal_engine(module: str) -> Any:  # noqa: ANN401 - one of its modules
         raise SettingsError('ORCHESTRATOR_ENGINE: install the extra "temporal" of saga-orchestrator') from None
 
 
+async def connect_temporal(settings: Settings) -> Any:  # noqa: ANN401 - a client of what may not be installed
+    """The client of the cluster that the settings name.
+
+    Raises:
+        SettingsError: it cannot be used, as it is set.
+        JournalUnavailable: it cannot be reached.
+    """
+    return await temporal_engine("connecting").connect(
+        settings.engine, cluster_files(settings), insecure=settings.insecure
+    )
+
+
+def cluster_files(settings: Settings) -> Any:  # noqa: ANN401 - likewise
+    """The files of the connection to it."""
+    return temporal_engine("connecting").ClusterFiles(
+        settings.engine_tls_ca, settings.engine_tls_certificate, settings.engine_tls_key, settings.engine_token
+    )
+
+
 @asynccontextmanager
 async def _on_temporal(
-    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity, failed: Callable[[], object]
 ) -> AsyncIterator[tuple[Facades, Router]]:
-    """The engine on a Temporal cluster, and its workers in this process; raises what :func:`opened` does."""
+    """The engine on a Temporal cluster, and its workers in this process; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        entry: the security of its doors.
+        failed: called where a worker has failed: the process is to end, and to be started again.
+    """
     absent, opening, preparing = map(temporal_engine, ("absent", "opening", "preparing"))
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
@@ -187,7 +213,7 @@ async def _on_temporal(
         clock = SystemClock()
         observer = open_observability(os.environ, where, metrics_door(settings, entry))
         stack.push_async_callback(observer.close)
-        client = await opening.connect(settings.engine)
+        client = await connect_temporal(settings)
         if missing := (await preparing.readiness(client)).missing:
             raise SettingsError(
                 f"ORCHESTRATOR_ENGINE: {', '.join(missing)} is missing; run: orchestrator engine prepare"
@@ -196,7 +222,7 @@ async def _on_temporal(
             most_in_flight=settings.most_in_flight, grace=settings.drain_seconds, four_eyes=FourEyes(settings.four_eyes)
         )
         sagas = await stack.enter_async_context(
-            opening.opened(client, definitions, participants, observer, clock, options)
+            opening.opened(client, definitions, participants, observer, clock, options, failed)
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
         yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs()), participants
@@ -331,7 +357,7 @@ async def _serve_on_temporal(
     stopping: asyncio.Event,
 ) -> None:
     """The same with the sagas on a Temporal cluster: what dies with this process is its attempts, and no saga."""
-    async with _on_temporal(settings, definitions, entry) as (engine, participants):
+    async with _on_temporal(settings, definitions, entry, stopping.set) as (engine, participants):
         over_grpc = participants.of_kind(GrpcChannel)
         application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
         doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.bootstrap import SystemClock
-from orchestrator.engine.temporal.opening import WorkerOptions, connect, opened
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.conformance.engines.harness import Stage

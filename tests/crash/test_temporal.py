@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.bootstrap import SystemClock
 from orchestrator.cli.modules import load_definitions
-from orchestrator.engine.temporal.opening import connect
+from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.replaying import replay_histories
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw

@@ -72,7 +72,7 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     from orchestrator.store.opening import examine_store  # noqa: PLC0415 - as above
 
     if settings.engine:
-        found = await _examine_engine(settings.engine, definitions)
+        found = await _examine_engine(settings, definitions)
     else:
         found = [*await examine_store(settings.journal), *await _examine_sagas(settings.journal)]
     found.append(examine_environment(os.environ))
@@ -84,12 +84,14 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     return found
 
 
-async def _examine_engine(url: str, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
+async def _examine_engine(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
     """The Temporal cluster that has the sagas, where it is not a journal of ours."""
-    from orchestrator.bootstrap import temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap import cluster_files, temporal_engine  # noqa: PLC0415 - other commands do without
 
     served = [(definition.name, definition.version) for definition in definitions]
-    found: list[Finding] = await temporal_engine("examining").examine_cluster(url, served)
+    found: list[Finding] = await temporal_engine("examining").examine_cluster(
+        settings.engine, served, cluster_files(settings), insecure=settings.insecure
+    )
     return found
 
 

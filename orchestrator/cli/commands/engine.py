@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.settings import Settings
 
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="temporal://host:7233/namespace  \\[env: ORCHESTRATOR_ENGINE]")
@@ -61,12 +62,11 @@ def replay(
     - 1: some history is not what the code at hand leads to.
     """
     from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
-    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
 
     with errors_reported():
-        settings = read_settings(engine=engine)
+        settings = _named(engine)
         definitions = load_definitions(sagas or settings.sagas, overlay or settings.overlays)
-        replayed = asyncio.run(_replay(_named(engine), definitions))
+        replayed = asyncio.run(_replay(settings, definitions))
     failed = {saga_id: failure for saga_id, failure in replayed.items() if failure}
     if wants_json():
         print_json({"replayed": len(replayed), "failed": failed})
@@ -78,26 +78,25 @@ def replay(
         raise typer.Exit(1)
 
 
-def _named(engine: str | None) -> str:
+def _named(engine: str | None) -> Settings:
     from orchestrator.settings import read_settings  # noqa: PLC0415 - other commands do without
 
-    url = read_settings(engine=engine).engine
-    if not url:
+    settings = read_settings(engine=engine)
+    if not settings.engine:
         raise SettingsError("which cluster? Say --engine temporal://host:7233/namespace, or set ORCHESTRATOR_ENGINE")
-    return url
+    return settings
 
 
-async def _prepare(url: str) -> tuple[str, ...]:
-    from orchestrator.bootstrap import temporal_engine  # noqa: PLC0415 - other commands do without
+async def _prepare(settings: Settings) -> tuple[str, ...]:
+    from orchestrator.bootstrap import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
 
-    opening, preparing = temporal_engine("opening"), temporal_engine("preparing")
-    made: tuple[str, ...] = await preparing.prepare(await opening.connect(url))
+    made: tuple[str, ...] = await temporal_engine("preparing").prepare(await connect_temporal(settings))
     return made
 
 
-async def _replay(url: str, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> dict[str, str]:
-    from orchestrator.bootstrap import SystemClock, temporal_engine  # noqa: PLC0415 - other commands do without
+async def _replay(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> dict[str, str]:
+    from orchestrator import bootstrap  # noqa: PLC0415 - other commands do without
 
-    client = await temporal_engine("opening").connect(url)
-    histories = temporal_engine("replaying").replay_histories(client, definitions, SystemClock())
+    client, clock = await bootstrap.connect_temporal(settings), bootstrap.SystemClock()
+    histories = bootstrap.temporal_engine("replaying").replay_histories(client, definitions, clock)
     return {each.saga_id: each.failure async for each in histories}

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 
 from orchestrator.contract.wording import counted
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.opening import Place, connect
+from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
 from orchestrator.engine.temporal.preparing import readiness
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, warning
@@ -27,15 +27,19 @@ _DAY: Final = 86_400
 _SHORT_DAYS: Final = 7
 
 
-async def examine_cluster(url: str, served: Sequence[tuple[str, int]]) -> list[Finding]:
+async def examine_cluster(
+    url: str, served: Sequence[tuple[str, int]], files: ClusterFiles | None = None, *, insecure: bool = False
+) -> list[Finding]:
     """What was found.
 
     Args:
         url: of the cluster and its namespace.
         served: the definitions, by name and version, whose workers are looked for.
+        files: of the connection.
+        insecure: another machine may be reached without TLS.
     """
     try:
-        client = await connect(url)
+        client = await connect(url, files, insecure=insecure)
         found = await readiness(client)
     except JournalUnavailable as away:
         return [error("engine", str(away), "start the server, or name another one with ORCHESTRATOR_ENGINE")]

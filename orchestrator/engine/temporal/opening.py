@@ -11,11 +11,10 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from temporalio import workflow
-from temporalio.client import Client
 from temporalio.worker import (
     Interceptor,
     PollerBehaviorSimpleMaximum,
@@ -35,11 +34,12 @@ from orchestrator.engine.temporal.ports import CommandsByActivity, NeverOpen
 from orchestrator.engine.temporal.sagas import TemporalSagas
 from orchestrator.engine.temporal.task_groups import order_task_groups
 from orchestrator.engine.temporal.workflow import SERVING, SagaWorkflow, caller_of, child_caller_of
-from orchestrator.errors import JournalUnavailable, SettingsError
 from orchestrator.journal.four_eyes import ONE_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+
+    from temporalio.client import Client
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
@@ -51,37 +51,13 @@ if TYPE_CHECKING:
 
     Definition = SagaDefinition[Any, Any, Any]
 
-SCHEME: Final = "temporal"
+_log = logging.getLogger(__name__)
+
 _CACHED_SAGAS: Final = 1_000
 _POLLERS: Final = 2
 _THREADS: Final = 8
 _STICKY: Final = timedelta(seconds=2)
 """How long a saga's task is kept for the process that has the saga in memory, and may be dead."""
-
-
-class Place(NamedTuple):
-    """Where a cluster is.
-
-    Attributes:
-        target: ``host:port``.
-        namespace: on it.
-    """
-
-    target: str
-    namespace: str
-
-    @classmethod
-    def of(cls, url: str) -> Place:
-        """The place that ``temporal://host:7233/namespace`` names.
-
-        Raises:
-            SettingsError: it names none.
-        """
-        parts = urlsplit(url)
-        namespace = parts.path.strip("/")
-        if parts.scheme != SCHEME or not parts.hostname or "/" in namespace:
-            raise SettingsError(f"{url!r} is not temporal://host:7233/namespace")
-        return cls(f"{parts.hostname}:{parts.port or 7233}", namespace or "default")
 
 
 @dataclass(frozen=True)
@@ -127,20 +103,6 @@ class HandOver(Interceptor):
         return None
 
 
-async def connect(url: str) -> Client:
-    """The client of a cluster.
-
-    Raises:
-        SettingsError: the URL names none.
-        JournalUnavailable: it cannot be reached.
-    """
-    place = Place.of(url)
-    try:
-        return await Client.connect(place.target, namespace=place.namespace)
-    except RuntimeError as error:
-        raise JournalUnavailable(f"the Temporal server at {place.target} cannot be reached: {error}") from error
-
-
 def hosting_of(
     definitions: Sequence[Definition],
     options: WorkerOptions,
@@ -171,6 +133,7 @@ async def opened(
     observer: Observer,
     clock: Clock,
     options: WorkerOptions = WorkerOptions(),
+    failed: Callable[[], object] = lambda: None,
 ) -> AsyncIterator[TemporalSagas]:
     """The engine, and its workers in this process until the block is left.
 
@@ -181,6 +144,7 @@ async def opened(
         observer: sees what is durable.
         clock: the time.
         options: how the workers work.
+        failed: called where a worker has ended by itself: this process advances some sagas no more.
     """
     order_task_groups()
     _keep_quiet_in_replays()
@@ -209,6 +173,8 @@ async def opened(
             for of in sorted(hosting.served.versions)
         ]
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
+        for each in running:
+            each.add_done_callback(partial(_note_end, failed))
         try:
             yield sagas
         finally:
@@ -216,6 +182,12 @@ async def opened(
                 breaker.shut()
             await asyncio.gather(*(worker.shutdown() for worker in workers))
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _note_end(failed: Callable[[], object], run: asyncio.Future[None]) -> None:
+    if not run.cancelled() and (error := run.exception()) is not None:
+        _log.critical("a worker of Temporal has failed; this process should be started again", exc_info=error)
+        failed()
 
 
 def _child_callers(served: ServedSaga) -> Callable[[Command], Caller]:

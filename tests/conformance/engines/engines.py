@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap import SystemClock
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.temporal.opening import WorkerOptions, connect, opened
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store

@@ -18,6 +18,7 @@ _ENGINES = [pytest.param(name, marks=[pytest.mark.long] if name in LONG else [])
 
 # A worker of Temporal that ends leaves what it has in memory to the garbage collector, as a killed process does.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:Cannot find activity to cancel")
 @pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_an_engine_does_what_every_engine_must(

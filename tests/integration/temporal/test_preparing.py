@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.bootstrap import SystemClock
+from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
 from orchestrator.engine.temporal.examining import examine_cluster
-from orchestrator.engine.temporal.opening import Place, connect, opened
+from orchestrator.engine.temporal.opening import opened
 from orchestrator.engine.temporal.preparing import TYPES, prepare, readiness
 from orchestrator.errors import InvalidInput, NotOffered, SettingsError
 from orchestrator.ports.catalogue import SagaFilter
@@ -62,7 +63,17 @@ async def test_a_namespace_is_prepared_once(bare_server: TemporalServer) -> None
     assert found["search attributes"] == "fine"
 
 
-async def test_doctor_says_that_nobody_answers() -> None:
+async def test_a_cluster_on_another_machine_is_reached_over_tls_alone(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="without TLS"):
+        await connect("temporal://temporal.example:7233/shop")
+    with pytest.raises(SettingsError, match=r"no-such-file"):
+        await connect("temporal://temporal.example:7233/shop", ClusterFiles(ca=tmp_path / "no-such-file"))
+    (tmp_path / "token").write_text("a key")
+    assert ClusterFiles(token=tmp_path / "token").tls is not None, "a key is sent over TLS alone"
+    assert ClusterFiles().tls is None
+
+
+async def test_a_url_names_a_cluster_and_a_namespace() -> None:
     with pytest.raises(SettingsError):
         Place.of("temporal://host/a/b")
     assert Place.of("temporal://host") == Place("host:7233", "default")
