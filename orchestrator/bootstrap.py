@@ -40,7 +40,7 @@ from orchestrator.engine.replica.retention import RetentionPasses
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
-from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.errors import DefinitionError, JournalUnavailable, SagaNotCompleted, SettingsError
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
@@ -356,8 +356,19 @@ async def _serve_on_temporal(
     entry: DoorSecurity,
     stopping: asyncio.Event,
 ) -> None:
-    """The same with the sagas on a Temporal cluster: what dies with this process is its attempts, and no saga."""
-    async with _on_temporal(settings, definitions, entry, stopping.set) as (engine, participants):
+    """The same with the sagas on a Temporal cluster: what dies with this process is its attempts, and no saga.
+
+    Raises:
+        JournalUnavailable: a worker has failed, so the process is to be started again.
+    """
+    has_failed = False
+
+    def fail() -> None:
+        nonlocal has_failed
+        has_failed = True
+        stopping.set()
+
+    async with _on_temporal(settings, definitions, entry, fail) as (engine, participants):
         over_grpc = participants.of_kind(GrpcChannel)
         application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
         doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
@@ -370,6 +381,8 @@ async def _serve_on_temporal(
         await stopping.wait()
         _log.info("orchestrator draining")
         await doors.drain(settings.drain_seconds)
+    if has_failed:
+        raise JournalUnavailable("a worker of Temporal has failed; the log tells why")
 
 
 def _both(

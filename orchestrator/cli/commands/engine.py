@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,6 +55,10 @@ def replay(
         typer.Option(help="A module with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
+    history: Annotated[
+        list[Path] | None,
+        typer.Option(help="A history that was exported as JSON, in place of those of a cluster; may be repeated."),
+    ] = None,
 ) -> None:
     """Replay the histories of all sagas that are served, with Temporal's own replayer. Nothing is sent.
 
@@ -64,9 +69,11 @@ def replay(
     from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
 
     with errors_reported():
-        settings = _named(engine)
+        from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
+
+        settings = read_settings(engine=engine) if history else _named(engine)
         definitions = load_definitions(sagas or settings.sagas, overlay or settings.overlays)
-        replayed = asyncio.run(_replay(settings, definitions))
+        replayed = asyncio.run(_replay_exported(history, definitions) if history else _replay(settings, definitions))
     failed = {saga_id: failure for saga_id, failure in replayed.items() if failure}
     if wants_json():
         print_json({"replayed": len(replayed), "failed": failed})
@@ -100,3 +107,13 @@ async def _replay(settings: Settings, definitions: Sequence[SagaDefinition[Any, 
     client, clock = await bootstrap.connect_temporal(settings), bootstrap.SystemClock()
     histories = bootstrap.temporal_engine("replaying").replay_histories(client, definitions, clock)
     return {each.saga_id: each.failure async for each in histories}
+
+
+async def _replay_exported(
+    histories: Sequence[Path], definitions: Sequence[SagaDefinition[Any, Any, Any]]
+) -> dict[str, str]:
+    from orchestrator.bootstrap import SystemClock, temporal_engine  # noqa: PLC0415 - other commands do without
+
+    replaying = temporal_engine("replaying")
+    found = [await replaying.replay_exported(definitions, SystemClock(), path) for path in histories]
+    return {each.saga_id: each.failure for each in found}

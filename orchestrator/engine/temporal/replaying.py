@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from orchestrator.engine.temporal.finding import query_of
 from orchestrator.engine.temporal.opening import HandOver, WorkerOptions, hosting_of
 from orchestrator.engine.temporal.task_groups import order_task_groups
 from orchestrator.engine.temporal.workflow import SagaWorkflow
+from orchestrator.errors import SettingsError
 from orchestrator.ports.catalogue import SagaFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
-    from temporalio.client import Client, WorkflowHistory
+    from temporalio.client import Client
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.ports.clock import Clock
@@ -59,6 +62,22 @@ async def replay_histories(
         async for execution in client.list_workflows(query):
             handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
             yield await _replayed(replayer, await handle.fetch_history())
+
+
+async def replay_exported(definitions: Sequence[Definition], clock: Clock, path: Path) -> Replayed:
+    """Replay a history that Temporal's tools have exported as JSON; its saga is named as the file is.
+
+    Raises:
+        SettingsError: the file holds no history.
+    """
+    return await _replayed(replayer_of(definitions, clock), _exported(path))
+
+
+def _exported(path: Path) -> WorkflowHistory:
+    try:
+        return WorkflowHistory.from_json(path.stem, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"{path} holds no history: {error}") from None
 
 
 async def _replayed(replayer: Replayer, history: WorkflowHistory) -> Replayed:

@@ -12,8 +12,8 @@ from orchestrator.bootstrap import SystemClock
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
-from orchestrator.engine.temporal.replaying import replay_histories
-from orchestrator.errors import ActRefused, NotOffered
+from orchestrator.engine.temporal.replaying import replay_exported, replay_histories
+from orchestrator.errors import ActRefused, NotOffered, SettingsError
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
@@ -28,6 +28,7 @@ from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
     from typing import Any
 
     from temporalio.client import Client
@@ -190,6 +191,21 @@ async def test_the_history_tells_the_journal_without_a_worker_and_the_replayer_a
 
     assert read.entries == told
     assert [(each.saga_id, each.failure) for each in replayed] == [("trip-1", "")]
+
+
+async def test_an_exported_history_is_replayed_without_a_server(client: Client, tmp_path: Path) -> None:
+    async with served(client, ScriptedParticipants(), trip, sleepy) as stage:
+        await stage.run(trip, "trip-1")
+        await stage.eventually(lambda: are_told(stage.observer.entries["trip-1"]))
+    exported = tmp_path / "trip-1.json"
+    exported.write_text((await client.get_workflow_handle("trip-1").fetch_history()).to_json())
+    (tmp_path / "none.json").write_text("{")
+
+    replayed = await replay_exported([trip], SystemClock(), exported)
+
+    assert replayed == ("trip-1", "")
+    with pytest.raises(SettingsError):
+        await replay_exported([trip], SystemClock(), tmp_path / "none.json")
 
 
 async def test_the_replayer_shows_both_sides_of_code_that_has_diverged(client: Client) -> None:
