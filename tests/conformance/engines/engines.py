@@ -11,6 +11,7 @@ from orchestrator.bootstrap import SystemClock
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
+from orchestrator.engine.temporal.replaying import replay_histories
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
@@ -148,7 +149,7 @@ class TemporalUnderTest:
         url: str,
         options: WorkerOptions,
     ) -> None:
-        self._definitions = definitions
+        self._definitions = self._first = definitions
         self._participants = participants
         self._observer = observer
         self._url = url
@@ -187,6 +188,12 @@ class TemporalUnderTest:
         self._process.crash()
         await self._opened.aclose()
 
+    async def check_histories(self) -> None:
+        """Temporal's own replayer accepts every history, of whatever stands in the namespace."""
+        client = await connect(self._url)
+        failed = [each async for each in replay_histories(client, self._first, SystemClock()) if each.failure]
+        assert failed == []
+
 
 def _on_temporal(options: WorkerOptions) -> Callable[[pytest.FixtureRequest, Path], AbstractContextManager[OpenEngine]]:
     @contextmanager
@@ -203,6 +210,7 @@ def _on_temporal(options: WorkerOptions) -> Callable[[pytest.FixtureRequest, Pat
                 yield engine
             finally:
                 await engine.close()
+            await engine.check_histories()
 
         yield opened_engine
 
