@@ -9,6 +9,7 @@ SEED ?=
 ONLY ?=
 REPLICAS ?=
 CHANNEL ?=
+ENGINE ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -36,8 +37,8 @@ MAKEFLAGS += --no-builtin-rules
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and prove it; CHANNEL=nats, http or mixed
-	@CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo
+demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and prove it; CHANNEL=nats, http or mixed; ENGINE=temporal
+	@CHANNEL=$(CHANNEL) ENGINE=$(ENGINE) $(BIN)/python -m orchestrator.shop.demo
 
 demo-choreography: $(INSTALLED) $(GENERATED) ## sell the same orders by a saga and by events, and see what each way shows
 	@$(BIN)/python -m orchestrator.shop.demo.choreography

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import random
@@ -46,7 +47,7 @@ from orchestrator.engine.replica.retention import RetentionPasses
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
-from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.errors import DefinitionError, JournalUnavailable, SagaNotCompleted, SettingsError
 from orchestrator.events.opening import SinkFiles, open_sinks
 from orchestrator.events.relays import Relays
 from orchestrator.journal.four_eyes import FourEyes
@@ -163,6 +164,84 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         yield replica
 
 
+def temporal_engine(module: str) -> Any:  # noqa: ANN401 - one of its modules
+    """A module of the engine on Temporal. It is imported here, and not before: no other engine needs that client.
+
+    Raises:
+        SettingsError: the client of Temporal is not installed.
+    """
+    try:
+        return importlib.import_module(f"orchestrator.engine.temporal.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "temporalio":
+            raise
+        raise SettingsError('ORCHESTRATOR_ENGINE: install the extra "temporal" of saga-orchestrator') from None
+
+
+async def connect_temporal(settings: Settings) -> Any:  # noqa: ANN401 - a client of what may not be installed
+    """The client of the cluster that the settings name.
+
+    Raises:
+        SettingsError: it cannot be used, as it is set.
+        JournalUnavailable: it cannot be reached.
+    """
+    return await temporal_engine("connecting").connect(
+        settings.engine, cluster_files(settings), insecure=settings.insecure
+    )
+
+
+def cluster_files(settings: Settings) -> Any:  # noqa: ANN401 - likewise
+    """The files of the connection to it."""
+    return temporal_engine("connecting").ClusterFiles(
+        settings.engine_tls_ca, settings.engine_tls_certificate, settings.engine_tls_key, settings.engine_token
+    )
+
+
+@asynccontextmanager
+async def _on_temporal(
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity, failed: Callable[[], object]
+) -> AsyncIterator[tuple[Facades, Router]]:
+    """The engine on a Temporal cluster, and its workers in this process; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        entry: the security of its doors.
+        failed: called where a worker has failed: the process is to end, and to be started again.
+    """
+    absent, opening, preparing = map(temporal_engine, ("absent", "opening", "preparing"))
+    _refuse_violations(definitions)
+    async with AsyncExitStack() as stack:
+        where = addresses(definitions, settings.participants)
+        security = security_of(settings, where)
+        participants = Router(where, channel_kinds(settings, security))
+        stack.push_async_callback(participants.close)
+        if sources := security.sources():
+            stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
+        if settings.drift_check:
+            services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
+            live = LiveContracts(services, over_grpc, sent_by(definitions))
+            stack.push_async_callback(live.close)
+            await live.refuse_drift()
+        clock = SystemClock()
+        observer = open_observability(os.environ, where, metrics_door(settings, entry))
+        stack.push_async_callback(observer.close)
+        client = await connect_temporal(settings)
+        if missing := (await preparing.readiness(client)).missing:
+            raise SettingsError(
+                f"ORCHESTRATOR_ENGINE: {', '.join(missing)} is missing; run: orchestrator engine prepare"
+            )
+        options = opening.WorkerOptions(
+            most_in_flight=settings.most_in_flight, grace=settings.drain_seconds, four_eyes=FourEyes(settings.four_eyes)
+        )
+        sagas = await stack.enter_async_context(
+            opening.opened(client, definitions, participants, observer, clock, options, failed)
+        )
+        observer.measure(absent.ProcessReadings(sagas, clock))
+        dead_commands = NatsDeadCommands(participants.of_kind(NatsChannel))
+        yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs(), absent.NoEvents(), dead_commands), participants
+
+
 @asynccontextmanager
 async def _assembled(
     settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity | None = None
@@ -276,6 +355,9 @@ async def serve(
     )
     if parent is not None:
         parent.watch(stopping.set)
+    if settings.engine:
+        await _serve_on_temporal(settings, definitions, servicers, parent, pages, listening, entry, stopping)
+        return
     with watchdog:
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
@@ -286,6 +368,45 @@ async def serve(
             if parent is not None:
                 listening = _both(parent.tell_listening, listening)
             await _serve(doors, settings, definitions, replica, stopping, listening)
+
+
+async def _serve_on_temporal(
+    settings: Settings,
+    definitions: Sequence[Definition],
+    servicers: Sequence[Servicers],
+    parent: Parent | None,
+    pages: Sequence[Pages],
+    listening: Callable[[Mapping[str, str | None]], object],
+    entry: DoorSecurity,
+    stopping: asyncio.Event,
+) -> None:
+    """The same with the sagas on a Temporal cluster: what dies with this process is its attempts, and no saga.
+
+    Raises:
+        JournalUnavailable: a worker has failed, so the process is to be started again.
+    """
+    has_failed = False
+
+    def fail() -> None:
+        nonlocal has_failed
+        has_failed = True
+        stopping.set()
+
+    async with _on_temporal(settings, definitions, entry, fail) as (engine, participants):
+        over_grpc = participants.of_kind(GrpcChannel)
+        application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
+        doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
+        doors.be_ready(is_ready=True)
+        await doors.start()
+        _log.info("serving %s on %s", ", ".join(map(str, definitions)), settings.engine)
+        (listening if parent is None else _both(parent.tell_listening, listening))(doors.addresses)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+        await stopping.wait()
+        _log.info("orchestrator draining")
+        await doors.drain(settings.drain_seconds)
+    if has_failed:
+        raise JournalUnavailable("a worker of Temporal has failed; the log tells why")
 
 
 def _both(

@@ -40,6 +40,7 @@
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
     ├── Recovering              it waits until this process has recovered the saga; nothing was done
+    ├── NotOffered              this engine cannot do it; another one can
     ├── Draining                this process is about to end; another replica goes on
     ├── ArchiveUnavailable      the journals of sagas that are to be deleted cannot be kept
     └── JournalError            the journal could not take an entry
@@ -384,6 +385,10 @@ class Overloaded(OrchestratorError):
 
 class Recovering(OrchestratorError):
     """It waits until this process has recovered the saga; nothing was done, and the same may be asked again soon."""
+
+
+class NotOffered(OrchestratorError):
+    """This engine cannot do it; another one can. The message says which, and what can be done instead."""
 
 
 class Draining(OrchestratorError):

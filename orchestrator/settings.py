@@ -39,6 +39,13 @@ class Settings(BaseSettings):
         trace_url: where a trace can be seen, such as ``http://127.0.0.1:16686/trace/{trace_id}``; empty for nowhere.
         state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
+        engine: ``temporal://host:7233/namespace`` where sagas are carried on by a Temporal cluster, which then has the
+            journal; empty for replicas of our own.
+        engine_tls_ca: the file of the authorities whose certificates that cluster must have; with it, it is reached
+            over TLS.
+        engine_tls_certificate: the file of the certificate that is shown to it, with the chain.
+        engine_tls_key: the file of its private key, without a password.
+        engine_token: the file of the API key that is sent to it, over TLS.
         metrics_listen: ``host:port`` of the page of metrics for Prometheus; empty for none. With ``processes``, each
             replica has a page: the first one's is here, the next ones' are at the ports that follow.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
@@ -132,6 +139,11 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
     journal_listen: str = ""
+    engine_tls_ca: Path | None = None
+    engine_tls_certificate: Path | None = None
+    engine_tls_key: Path | None = None
+    engine_token: Path | None = None
+    engine: str = Field(default="", pattern=r"^(temporal://[^\s/]+(/[^\s/]+)?)?$")
     metrics_listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     overlays: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -307,6 +319,11 @@ _TAKES: Final = {
     "STATE_DIR": "a folder",
     "journal": known_urls(),
     "metrics_listen": "host:port, such as 127.0.0.1:9464, or nothing",
+    "engine_tls_ca": "a file",
+    "engine_tls_certificate": "a file",
+    "engine_tls_key": "a file",
+    "engine_token": "a file",
+    "engine": "temporal://host:7233/namespace, or nothing for replicas of our own",
     "journal_listen": "another URL of a journal that processes share, postgresql://<host>/<database>",
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",

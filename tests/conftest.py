@@ -24,7 +24,7 @@ from hypothesis import settings
 
 _LONG: Final = ("acceptance", "browser", "crash")
 
-pytest_plugins = ["tests.support.nats", "tests.support.postgres"]
+pytest_plugins = ["tests.support.nats", "tests.support.postgres", "tests.support.temporal"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -58,6 +58,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.ActNoted: Refusal(StatusCode.DEADLINE_EXCEEDED, "ACT_NOTED"),
     errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),
     errors.Recovering: Refusal(StatusCode.UNAVAILABLE, "RECOVERING", passes=True),
+    errors.NotOffered: Refusal(StatusCode.UNIMPLEMENTED, "NOT_OFFERED"),
     errors.Draining: Refusal(StatusCode.UNAVAILABLE, "DRAINING", passes=True),
     errors.ClaimLost: Refusal(StatusCode.ABORTED, "CLAIM_LOST", passes=True),
     errors.JournalError: Refusal(StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE", passes=True),

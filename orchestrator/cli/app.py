@@ -19,6 +19,7 @@ from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
 from orchestrator.cli.commands.desk import desk
 from orchestrator.cli.commands.doctor import doctor
+from orchestrator.cli.commands.engine import engine_commands
 from orchestrator.cli.commands.events import event_commands
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
@@ -115,6 +116,7 @@ app.command()(faults)
 app.command()(simulate)
 app.command()(token)
 app.add_typer(channel_commands, name="channels")
+app.add_typer(engine_commands, name="engine")
 
 LOOK = "Looking at sagas"
 app.command("list", rich_help_panel=LOOK)(connecting(list_sagas))

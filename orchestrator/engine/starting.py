@@ -10,9 +10,11 @@ import os
 import re
 import time
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.sagas import StartSaga
+from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.priority import Priority
 
 if TYPE_CHECKING:
@@ -67,6 +69,44 @@ def saga_id_of(definition: str, request_id: str) -> str:
     """The saga's id for a request id. A UUID is the same in capitals (RFC 9562); any other text is taken as it is."""
     same = request_id.lower() if _UUID.fullmatch(request_id) else request_id
     return str(uuid.uuid5(_NAMESPACE, f"{definition}/{same}"))
+
+
+def started_entry(start: StartSaga, served: Served | None, now: int, journal_now: int, *, sampled: bool) -> SagaStarted:
+    """The first entry of a saga that is started now. Instants are nanoseconds since the epoch, UTC.
+
+    Args:
+        start: what is started.
+        served: its definition, where it is served.
+        now: when.
+        journal_now: the same by the journal's clock, which decides about the deadline.
+        sampled: its trace is exported.
+    """
+    deadline_at, forward_until = _deadline(served, journal_now)
+    return SagaStarted(
+        now,
+        start.definition,
+        start.version,
+        start.input,
+        start.traceparent,
+        sampled,
+        start.attributes,
+        deadline_at,
+        forward_until,
+        start.parent_id,
+        start.started_by,
+    )
+
+
+def _deadline(served: Served | None, now: int) -> tuple[int, int]:
+    """By when a saga should have ended, and until when it goes forward; 0 for never."""
+    if served is None or served.definition.deadline is None:
+        return 0, 0
+    deadline = now + _nanoseconds(served.definition.deadline)
+    return deadline, deadline - _nanoseconds(served.definition.reserve)
+
+
+def _nanoseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 1000
 
 
 def _time_ordered_id() -> str:

@@ -221,6 +221,13 @@ def test_the_demo_is_as_promised(channel: str) -> None:
     assert "all as promised" in done.out
 
 
+@pytest.mark.timeout(400)
+def test_the_demo_is_as_promised_on_a_temporal_cluster() -> None:
+    done = run(sys.executable, "-m", "orchestrator.shop.demo", ENGINE="temporal")
+    assert done.code == 0, done.out
+    assert "all as promised" in done.out
+
+
 def test_the_demo_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "orchestrator.shop.demo")
     with started(*command, until="PaymentService.AuthorizePayment in progress", TMPDIR=str(tmp_path)) as demo:

@@ -38,6 +38,18 @@ RUN_ELSEWHERE: Final = {
 NOT_RUN: Final = {
     "make demo": "run by tests/acceptance/test_processes.py::test_the_demo_is_as_promised",
     "make demo-choreography": "run by tests/acceptance/test_choreography.py",
+    "make demo ENGINE=temporal": (
+        "run by tests/acceptance/test_processes.py::test_the_demo_is_as_promised_on_a_temporal_cluster"
+    ),
+    **dict.fromkeys(
+        [
+            command
+            for block in PAGES["orchestrator/engine/temporal/README.md"].blocks("sh")
+            if "--engine" in block.code
+            for command in block.commands
+        ],
+        "run by tests/acceptance/test_temporal.py::test_a_project_is_served_on_a_temporal_cluster",
+    ),
     "make run": "run by tests/acceptance/test_processes.py::test_run_tells_where_everything_is_and_stops_cleanly",
     "make run REPLICAS=3": (
         "run by tests/acceptance/test_processes.py::test_run_shows_replicas_on_one_database_and_stops_all_of_it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import MessageToDict
 
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.replica.replay_check import Verifier
+from orchestrator.engine.replay_check import Verifier
 from orchestrator.engine.run.preview import preview
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.replica.replay_check import Finding
+from orchestrator.engine.replay_check import Finding
 from orchestrator.journal.codec import decode, encode
 from orchestrator.journal.export import ExportedJournal, read_journal, write_journal
 from tests.golden.account import VERIFIER, account

@@ -72,13 +72,27 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     from orchestrator.cli.environment import examine_environment  # noqa: PLC0415 - other commands do without
     from orchestrator.store.opening import examine_store  # noqa: PLC0415 - as above
 
-    found = [*await examine_store(settings.journal), *await _examine_sagas(settings, definitions)]
+    if settings.engine:
+        found = await _examine_engine(settings, definitions)
+    else:
+        found = [*await examine_store(settings.journal), *await _examine_sagas(settings, definitions)]
     found.append(examine_environment(os.environ))
     found += _examine_certificates(settings)
     if definitions:
         from orchestrator.cli.participants import examine_participants  # noqa: PLC0415 - as above
 
         found += await examine_participants(settings, definitions)
+    return found
+
+
+async def _examine_engine(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
+    """The Temporal cluster that has the sagas, where it is not a journal of ours."""
+    from orchestrator.bootstrap import cluster_files, temporal_engine  # noqa: PLC0415 - other commands do without
+
+    served = [(definition.name, definition.version) for definition in definitions]
+    found: list[Finding] = await temporal_engine("examining").examine_cluster(
+        settings.engine, served, cluster_files(settings), insecure=settings.insecure
+    )
     return found
 
 

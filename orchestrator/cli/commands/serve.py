@@ -28,6 +28,12 @@ def serve(
         typer.Option(help="host:port of the web console, or nothing for none.  \\[env: ORCHESTRATOR_CONSOLE_LISTEN]"),
     ] = None,
     journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal://host:7233/namespace, in place of a journal of our own.  \\[env: ORCHESTRATOR_ENGINE]"
+        ),
+    ] = None,
     sagas: Annotated[
         list[str] | None,
         typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
@@ -74,6 +80,7 @@ def serve(
             listen=listen,
             console_listen=console_listen,
             journal=journal,
+            engine=engine,
             sagas=tuple(sagas) if sagas else None,
             overlays=tuple(overlay) if overlay else None,
             participants=",".join(participant) if participant else None,
@@ -82,9 +89,16 @@ def serve(
             insecure=insecure,
             log_format="json" if wants_json() else None,
         )
-        refuse_unshared(settings.journal, settings.processes)
+        if not settings.engine:
+            refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
-            given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
+            given = {
+                "--journal": [journal],
+                "--engine": [engine],
+                "--sagas": sagas,
+                "--overlay": overlay,
+                "--participant": participant,
+            }
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
             flags = [*(["--insecure"] if insecure else []), *([OPTION] if wants_json() else [])]
             _become_parent(settings, ["serve", *_arguments(given), *checks, *flags])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.replay_check import ReplayVerdict, Verifier
+    from orchestrator.engine.replay_check import ReplayVerdict, Verifier
     from orchestrator.journal.export import ExportedJournal
     from orchestrator.settings import Settings
 
@@ -52,7 +52,7 @@ def verify(
         journals = [_read(file) for file in _files(exported or [])]
         reads_journal = journal is not None or not exported
         verdicts = asyncio.run(_verify(definitions, settings if reads_journal else None, journals))
-    from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
+    from orchestrator.engine.replay_check import Finding  # noqa: PLC0415 - as above
 
     if wants_json():
         print_json({"verdicts": list(map(_as_json, verdicts))})
@@ -87,7 +87,7 @@ async def _verify(
     journals: Sequence[ExportedJournal | ReplayVerdict],
 ) -> list[ReplayVerdict]:
     from orchestrator.analysis.plan.reader import read_plan  # noqa: PLC0415 - as above
-    from orchestrator.engine.replica.replay_check import ReplayVerdict, Verifier  # noqa: PLC0415 - as above
+    from orchestrator.engine.replay_check import ReplayVerdict, Verifier  # noqa: PLC0415 - as above
 
     verifier = Verifier((definition, read_plan(definition)) for definition in definitions)
     verdicts = [each if isinstance(each, ReplayVerdict) else await verifier.verify(*each) for each in journals]
@@ -97,7 +97,7 @@ async def _verify(
 
 
 def _read(file: Path) -> ExportedJournal | ReplayVerdict:
-    from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
+    from orchestrator.engine.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
     from orchestrator.journal.export import read_journal  # noqa: PLC0415 - as above
 
     try:
@@ -107,7 +107,7 @@ def _read(file: Path) -> ExportedJournal | ReplayVerdict:
 
 
 async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIterator[ReplayVerdict]:
-    from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
+    from orchestrator.engine.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
     from orchestrator.journal.state import UNFINISHED, Status  # noqa: PLC0415 - as above
     from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
@@ -138,7 +138,7 @@ def _status(verdict: ReplayVerdict) -> str:
 
 def _show(verdicts: Sequence[ReplayVerdict]) -> None:
     """Show the journals that diverge, and how many were replayed."""
-    from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
+    from orchestrator.engine.replay_check import Finding  # noqa: PLC0415 - as above
 
     console = open_terminal()
     amiss = [verdict for verdict in verdicts if verdict.finding is not Finding.IN_LINE]

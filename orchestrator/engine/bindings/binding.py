@@ -17,7 +17,7 @@ from orchestrator.journal.outcome import Failure
 from orchestrator.ports.queued import QueuedCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.analysis.plan.nodes import ChildSaga
     from orchestrator.contract.command import Command
@@ -114,6 +114,7 @@ class Bindings:
         clock: how the breakers' pauses pass.
         most_in_flight: calls that may be in flight to one participant at once.
         rate_limits: how often participants may be called, by the full names of their services; the others at will.
+        make_breaker: makes a circuit breaker, of a kind of its own.
 
     Attributes:
         breakers: the circuit breaker in front of each participant, by the full name of its service.
@@ -127,12 +128,13 @@ class Bindings:
         *,
         most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
         rate_limits: Mapping[str, RateLimit] = MappingProxyType({}),
+        make_breaker: Callable[..., CircuitBreaker] = CircuitBreaker,
     ) -> None:
         commands = {
             name: command for definition in definitions for name, command in definition.items() if not command.streaming
         }
         self.breakers: Mapping[str, CircuitBreaker] = {
-            service: CircuitBreaker(
+            service: make_breaker(
                 clock, partial(participants.is_serving, service), most_in_flight, service, rate_limits.get(service)
             )
             for service in sorted({command.service for command in commands.values()})

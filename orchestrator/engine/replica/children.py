@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE, child_command
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
+from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalError, SagaDeleted, SagaExists
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
-from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
-from orchestrator.journal.state import ENDED, Status
+from orchestrator.journal.outcome import Failure, Unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
@@ -61,7 +61,7 @@ class _Children:
         known = dict(metadata)
         try:
             start = await self._start_of(request, known["idempotency-key"], known)
-            return _outcome(await self._worker.start(start, wait=timeout))
+            return child_outcome(await self._worker.start(start, wait=timeout))
         except JournalError as error:
             return _unavailable(error)
         except SagaDeleted as error:
@@ -81,14 +81,7 @@ class _Children:
             return _unavailable(error)
         except SagaDeleted as error:
             return _deleted(error)
-        if state.status is Status.PARTIALLY_COMPENSATED:
-            return Rejected(_partly(state), echoed=True)
-        if state.status in ENDED:
-            return Completed(b"")
-        assert state.status is not None
-        return Unknown(
-            Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {start.saga_id} is {state.status.name.lower()}")
-        )
+        return rollback_outcome(state)
 
     async def _undone(self, start: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
         """The child once it is rolled back, or as it stands after so many seconds."""
@@ -135,24 +128,3 @@ def _unavailable(error: JournalError) -> Unknown:
 def _deleted(error: SagaDeleted) -> Unknown:
     """Children are deleted with their parent, so this parent was, too: the caller has lost its claim long ago."""
     return Unknown(Failure(StatusCode.ABORTED, str(error), "SAGA_DELETED"), final=True)
-
-
-def _outcome(state: SagaState) -> Outcome:
-    if state.status is Status.COMPLETED:
-        return Completed(state.result or b"", state.events.handed_on())
-    if state.status is Status.PARTIALLY_COMPENSATED:
-        return Unknown(_partly(state), final=True)
-    reason = state.reason
-    message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
-    if state.status in ENDED:
-        # Every attempt finds the same child, so what it says holds for all of them.
-        return Rejected(Failure(StatusCode.ABORTED, message, reason.code if reason else ""), echoed=True)
-    return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, message))
-
-
-def _partly(state: SagaState) -> Failure:
-    """An operator let effects of the child stand: it is neither done nor undone, so its parent is not either."""
-    standing = ", ".join(command.key for command in state.commands.values() if command.skipped)
-    return Failure(
-        StatusCode.ABORTED, f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS"
-    )

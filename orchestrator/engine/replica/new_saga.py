@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from orchestrator.journal.entries import SagaStarted
+from orchestrator.engine.starting import started_entry
 from orchestrator.ports.journal import NewSaga
 
 if TYPE_CHECKING:
     from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.sagas import Served, StartSaga
+    from orchestrator.journal.entries import SagaStarted
     from orchestrator.ports.adapters import Adapters
 
 
@@ -26,30 +26,6 @@ def started_now(
         time: by the journal's clock, which decides about the deadline.
     """
     now = adapters.clock.now()
-    deadline_at, forward_until = _deadline(served, time.now())
-    started = SagaStarted(
-        now,
-        start.definition,
-        start.version,
-        start.input,
-        start.traceparent,
-        adapters.observer.samples(start.saga_id, start.traceparent),
-        start.attributes,
-        deadline_at,
-        forward_until,
-        start.parent_id,
-        start.started_by,
-    )
+    sampled = adapters.observer.samples(start.saga_id, start.traceparent)
+    started = started_entry(start, served, now, time.now(), sampled=sampled)
     return NewSaga(start.definition, start.version, start.digest, now, start.attributes), started
-
-
-def _deadline(served: Served | None, now: int) -> tuple[int, int]:
-    """By when a saga should have ended, and until when it goes forward; 0 for never."""
-    if served is None or served.definition.deadline is None:
-        return 0, 0
-    deadline = now + _nanoseconds(served.definition.deadline)
-    return deadline, deadline - _nanoseconds(served.definition.reserve)
-
-
-def _nanoseconds(span: timedelta) -> int:
-    return span // timedelta(microseconds=1) * 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.answers import WakingByAnswers
 from orchestrator.engine.replica.asking import Asking
@@ -15,7 +16,6 @@ from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals

@@ -26,6 +26,7 @@ from orchestrator.cli.credentials import local_token
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.channels import Channels, ChannelsMissingError
+from orchestrator.shop.demo.cluster import engine_wanted
 from orchestrator.shop.demo.customers import Customers
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.otlp import Collector, tree
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _START_SECONDS: Final = 60
-_ORDERS_SECONDS: Final = 40
+_ORDERS_SECONDS: Final = 120
 _LOG_LINES: Final = 40
 _INTERRUPTED: Final = 130
 _BAD_CHANNEL: Final = 2
@@ -104,7 +105,7 @@ def main() -> int:
         console.print("interrupted; everything is stopped")
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
-    except (ProcessEnded, ChannelsMissingError, TimeoutError) as error:
+    except (ProcessEnded, ChannelsMissingError, TimeoutError, ValueError) as error:
         console.print(Text(f"error: {str(error) or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")
@@ -130,6 +131,8 @@ def _play(console: Console, state: Path, addresses: Addresses, channels: Channel
         }
         with ExitStack() as stack:
             broker = stack.enter_context(Processes(environment, log, commands=channels.commands))
+            engine = stack.enter_context(engine_wanted(os.environ.get("ENGINE", ""), state, log))
+            environment |= engine
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             stack.callback(_ignore_interrupts)  # while they stop: once is enough
@@ -142,7 +145,7 @@ def _play(console: Console, state: Path, addresses: Addresses, channels: Channel
     for order in ORDERS:
         saga = told.sagas[order.number]
         trace = traces.get(saga.trace_id, ())
-        told.broken[order.number] += broken_by_trace(order, trace)
+        told.broken[order.number] += broken_by_trace(order, trace, recovers=not engine)
         console.print(Rule(f"{order.number}. {order.title}", align="left", style="dim"))
         console.print(saga_page(saga))
         console.print(tree(trace))

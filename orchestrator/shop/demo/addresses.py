@@ -109,8 +109,9 @@ def free_ports(number: int) -> list[int]:
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "CHANNEL", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
-    ours = (*prefixes, *(f"{name.upper()}_" for name in SERVICES))
+    make = ("MAKE", "MFLAGS", "REPLICAS", "CHANNEL", "ENGINE")
+    prefixes = ("OTEL_", "PORT_BASE", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
+    ours = (*make, *prefixes, *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 

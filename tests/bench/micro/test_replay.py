@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.replay_check import Finding
+from orchestrator.engine.replay_check import Finding
 from tests.golden.account import VERIFIER
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from orchestrator.engine.replica.replay_check import ReplayVerdict
+    from orchestrator.engine.replay_check import ReplayVerdict
     from tests.bench.micro.conftest import Story
 
 

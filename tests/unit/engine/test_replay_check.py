@@ -12,8 +12,8 @@ import pytest
 import orchestrator
 from orchestrator import CommandRejected, SagaRejected, child, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.replay_check import Finding, ReplayVerdict, Verifier
 from orchestrator.engine.replica.limits import Limits
-from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict, Verifier
 from orchestrator.journal.codec import encode
 from orchestrator.journal.entries import RollbackBegan, SagaStarted
 from orchestrator.journal.reason import Reason, ReasonCode

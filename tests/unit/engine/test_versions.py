@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import saga
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.replica.replay_check import Finding, Verifier
+from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest

@@ -52,7 +52,7 @@ def a_timer_fires_before_its_time() -> Iterator[None]:
 @contextlib.contextmanager
 def a_signal_is_lost_between_parking_and_waking() -> Iterator[None]:
     """A signal is noted in the journal of a parked saga, and nobody wakes the saga for it."""
-    with patch("orchestrator.engine.replica.signals._asked_for", lambda _state, _signal: False):
+    with patch("orchestrator.engine.replica.signals.asked_for", lambda _state, _signal: False):
         yield
 
 

@@ -1,0 +1,45 @@
+"""What a child saga is to its parent: the outcome of a command. Pure, and the same on each engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.status_code import StatusCode
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.journal.state import ENDED, Status
+
+if TYPE_CHECKING:
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState
+
+
+def child_outcome(state: SagaState) -> Outcome:
+    """What the run of a child comes to for its parent, as the child stands now."""
+    if state.status is Status.COMPLETED:
+        return Completed(state.result or b"", state.events.handed_on())
+    if state.status is Status.PARTIALLY_COMPENSATED:
+        return Unknown(_partly(state), final=True)
+    reason = state.reason
+    message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
+    if state.status in ENDED:
+        # Every attempt finds the same child, so what it says holds for all of them.
+        return Rejected(Failure(StatusCode.ABORTED, message, reason.code if reason else ""), echoed=True)
+    return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, message))
+
+
+def rollback_outcome(state: SagaState) -> Outcome:
+    """What the rollback of a child comes to for its parent, as the child stands after it was asked for."""
+    if state.status is Status.PARTIALLY_COMPENSATED:
+        return Rejected(_partly(state), echoed=True)
+    if state.status in ENDED:
+        return Completed(b"")
+    assert state.status is not None
+    return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {state.saga_id} is {state.status.name.lower()}"))
+
+
+def _partly(state: SagaState) -> Failure:
+    """An operator let effects of the child stand: it is neither done nor undone, so its parent is not either."""
+    standing = ", ".join(command.key for command in state.commands.values() if command.skipped)
+    return Failure(
+        StatusCode.ABORTED, f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS"
+    )

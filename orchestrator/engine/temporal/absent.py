@@ -1,0 +1,167 @@
+"""What this engine does not have says so when it is asked for, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from orchestrator.errors import NotOffered
+from orchestrator.ports.readings import ParticipantReading, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Sequence
+
+    from orchestrator.engine.bulk.facade import NewBulkAct
+    from orchestrator.engine.schedules.facade import NewSchedule
+    from orchestrator.engine.temporal.sagas import TemporalSagas
+    from orchestrator.journal.actor import Actor
+    from orchestrator.ports.bulk_acts import Answer, BulkAct, BulkSaga
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.outbox import DeadLetter, KeptEvent, SinkAct, SinkRecord
+    from orchestrator.ports.schedules import Schedule
+
+
+def _no_schedules() -> NoReturn:
+    raise NotOffered("this engine keeps no schedules of ours; let a schedule of Temporal start sagas through the API")
+
+
+def _no_bulk_acts() -> NoReturn:
+    raise NotOffered("this engine does no bulk acts; act on each saga, by a script")
+
+
+def _no_outbox() -> NoReturn:
+    raise NotOffered("this engine has no outbox")
+
+
+class NoSchedules:
+    """The facade of schedules, of an engine without them: there is none, and none can be made."""
+
+    async def create(self, new: NewSchedule) -> Schedule:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+    async def get(self, name: str) -> Schedule:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+    async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:  # noqa: ARG002 - the facade's
+        """There is none."""
+        return []
+
+    async def pause(self, name: str, why: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+    async def resume(self, name: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+    async def delete(self, name: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+    async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_schedules()
+
+
+class NoBulkActs:
+    """The facade of bulk acts, of an engine without them: there is none, and none can be made."""
+
+    async def prepare(self, new: NewBulkAct, pages: AsyncIterator[Sequence[str]]) -> BulkAct:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_bulk_acts()
+
+    async def get(self, bulk_id: str) -> BulkAct:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_bulk_acts()
+
+    async def list_before(self, bulk_id: str, limit: int) -> Sequence[BulkAct]:  # noqa: ARG002 - the facade's
+        """There is none."""
+        return []
+
+    async def start(self, bulk_id: str, why: str, by: Actor) -> BulkAct:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_bulk_acts()
+
+    async def stop(self, bulk_id: str, by: Actor) -> BulkAct:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_bulk_acts()
+
+    def watch(self, bulk_id: str) -> AsyncIterator[BulkAct]:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        _no_bulk_acts()
+
+    async def sagas(
+        self,
+        bulk_id: str,  # noqa: ARG002 - the facade's
+        after: int,  # noqa: ARG002 - likewise
+        limit: int,  # noqa: ARG002 - likewise
+        answers: Collection[Answer] = (),  # noqa: ARG002 - likewise
+    ) -> Sequence[BulkSaga]:
+        """Not offered."""
+        _no_bulk_acts()
+
+
+class NoEvents:
+    """What people ask of the outbox, of an engine without one: it holds nothing, and nobody is told anything."""
+
+    async def sinks(self) -> list[SinkRecord]:
+        """There is none."""
+        return []
+
+    async def events(
+        self,
+        after: int,  # noqa: ARG002 - the port's
+        limit: int,  # noqa: ARG002 - likewise
+        saga_id: str = "",  # noqa: ARG002 - likewise
+        until: int | None = None,  # noqa: ARG002 - likewise
+    ) -> list[KeptEvent]:
+        """There is none."""
+        return []
+
+    async def position_at(self, instant: int) -> int:  # noqa: ARG002 - the port's
+        """Before all others, since there is none."""
+        return 0
+
+    async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:  # noqa: ARG002 - the port's
+        """There is none."""
+        return []
+
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:  # noqa: ARG002 - the port's
+        """There is none."""
+        return []
+
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:  # noqa: ARG002 - the port's
+        """Not offered."""
+        _no_outbox()
+
+    async def replay(self, sink: str, position: int) -> bool:  # noqa: ARG002 - the port's
+        """Not offered."""
+        _no_outbox()
+
+    async def retry_dead_letters(self, sink: str, positions: Sequence[int]) -> int:  # noqa: ARG002 - the port's
+        """Not offered."""
+        _no_outbox()
+
+    async def forget_sink(self, sink: str) -> bool:  # noqa: ARG002 - the port's
+        """Not offered."""
+        _no_outbox()
+
+
+class ProcessReadings:
+    """What those who measure can read of one worker process; see the port. The cluster has metrics of its own."""
+
+    def __init__(self, sagas: TemporalSagas, clock: Clock) -> None:
+        self._sagas = sagas
+        self._clock = clock
+
+    @property
+    def definitions(self) -> Sequence[str]:
+        """See the port."""
+        return sorted({served.definition.name for served in self._sagas.served()})
+
+    async def read(self) -> Reading:
+        """See the port."""
+        participants = [ParticipantReading(*each[:4]) for each in self._sagas.participants()]
+        nothing: dict[str, Any] = dict.fromkeys(self.definitions, 0)
+        return Reading(self._clock.now(), nothing, 0, 0, participants, None, None, None, None)

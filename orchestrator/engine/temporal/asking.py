@@ -1,0 +1,172 @@
+"""Asks the workflow of a saga: its journal, and acts, which are updates with typed answers.
+
+A worker must be there to answer. Where none is, or where the saga's code has diverged, the history tells what is
+durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from temporalio.client import (
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
+from temporalio.common import QueryRejectCondition
+from temporalio.service import RPCError, RPCStatusCode
+
+from orchestrator.contract.status_code import StatusCode
+from orchestrator.engine.sagas import Waiting, WaitReason
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.wire import read, read_delta, write
+from orchestrator.errors import (
+    ActRefused,
+    CancelRefused,
+    JournalUnavailable,
+    RequestIdUsed,
+    SagaNotFound,
+    SignalTypeDiffers,
+    UnknownSignal,
+)
+from orchestrator.journal.outcome import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from temporalio.client import Client
+
+    from orchestrator.journal.actor import Actor
+    from orchestrator.journal.entries import Entry
+
+_KINDS: Final = {
+    kind.__name__: kind for kind in (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
+}
+_QUERY: Final = timedelta(seconds=5)
+_AGAIN_SECONDS: Final = 0.05
+_SHORTEST_PATIENCE_SECONDS: Final = 15.0
+"""So long an act waits at least for a worker: one that was killed is given up after seconds."""
+
+
+class Asked(NamedTuple):
+    """A saga as it stands.
+
+    Attributes:
+        entries: its journal.
+        waiting: what it waits for before it sends something, where it is being advanced.
+        backs_off: an attempt waits for its backoff to end.
+        broken: nobody advances it, though it has not ended: its workflow was ended from outside, or its code diverged.
+        diverged: the latter.
+    """
+
+    entries: list[Entry]
+    waiting: list[Waiting]
+    backs_off: bool = False
+    broken: bool = False
+    diverged: bool = False
+
+
+@contextlib.asynccontextmanager
+async def told_as_journal_errors(saga_id: str) -> AsyncIterator[None]:
+    """Tell an error of Temporal as one of ours."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise SagaNotFound(saga_id) from None
+        raise JournalUnavailable(f"the Temporal server cannot be asked: {error}") from error
+
+
+class Workflows:
+    """The workflows of sagas on one cluster.
+
+    Args:
+        client: of that.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def look(self, saga_id: str) -> Asked:
+        """A saga as it stands.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+            JournalUnavailable: the server cannot be asked.
+        """
+        async with told_as_journal_errors(saga_id):
+            try:
+                return await self._query(saga_id)
+            except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
+                pass
+            except RPCError:
+                pass  # no worker is there, or the run has just ended: the history tells, or that there is none
+            found = await read_history(self._client, saga_id)
+        shown = found.shown
+        return Asked(shown, [], False, len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended)
+
+    async def act(self, saga_id: str, act: str, why: str, by: Actor, patience: float, **more: object) -> bool:
+        """Have something done by the workflow of a saga; whether it was: it is not where that has ended.
+
+        Raises:
+            ActRefused: the workflow says so.
+            SagaNotFound: there is no saga of this id.
+            JournalUnavailable: nobody answers: the act may be done later, or not.
+        """
+        handle = self._client.get_workflow_handle(saga_id)
+        request = write(act=act, why=why, by=by, **more)
+        while True:
+            try:
+                async with asyncio.timeout(max(patience, _SHORTEST_PATIENCE_SECONDS)):
+                    update = await handle.start_update(
+                        names.ACT, request, wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=bytes
+                    )
+                answer: dict[str, Any] = read(await update.result())
+            except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                raise JournalUnavailable(f"no worker answers for saga {saga_id}: is its version served?") from None
+            except WorkflowUpdateFailedError as error:
+                raise JournalUnavailable(f"the workflow of saga {saga_id} could not do it: {error.cause}") from error
+            except RPCError as error:
+                if error.status == RPCStatusCode.NOT_FOUND:
+                    await self._ensure_there(saga_id)
+                    return False
+                raise JournalUnavailable(f"the Temporal server cannot be asked: {error}") from error
+            if "refused" in answer:
+                kind, reason, message = answer["refused"]
+                raise _KINDS.get(kind, ActRefused)(saga_id, reason, message)
+            if "again" not in answer:
+                return True
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _ensure_there(self, saga_id: str) -> None:
+        async with told_as_journal_errors(saga_id):
+            await self._client.get_workflow_handle(saga_id).describe()
+
+    async def _query(self, saga_id: str) -> Asked:
+        handle = self._client.get_workflow_handle(saga_id)
+        entries: list[Entry] = []
+        while True:
+            data: bytes = await handle.query(
+                names.JOURNAL,
+                len(entries),
+                result_type=bytes,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_QUERY,
+            )
+            head, _, delta = data.partition(b"\n")
+            about = read(head)
+            entries += read_delta(delta)[1]
+            if len(entries) >= about["number"]:
+                return Asked(entries, [_waiting(each) for each in about["waiting"]], about["backs_off"])
+
+
+def _waiting(told: list[Any]) -> Waiting:
+    reason, key, service, attempt, since, until, failure, signal, message_type = told
+    failed = Failure(StatusCode[failure[0]], *failure[1:]) if failure else None
+    return Waiting(WaitReason(reason), key, service, attempt, since, until, failed, signal, message_type)

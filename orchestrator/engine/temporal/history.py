@@ -1,0 +1,120 @@
+"""Reads the journal of a saga out of its workflow's history: without a worker, and without the saga's code.
+
+Purpose: what is durable can be read when nobody can run the saga, be it that its workflow was ended from outside, that
+its code has diverged, or that no worker serves it. Invariant: the parts of a journal stand in the history in order; a
+part that is missing ends what is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from temporalio.api.enums.v1 import EventType
+
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.wire import bytes_of, read, read_delta
+from orchestrator.journal.entries import SagaSuspended
+from orchestrator.journal.fold import fold
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import UNFINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from temporalio.api.history.v1 import HistoryEvent
+    from temporalio.client import Client
+
+    from orchestrator.journal.entries import Entry
+
+_ENDED_FROM_OUTSIDE = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: "terminated",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: "ended by a time-out of its workflow",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed as a workflow",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled as a workflow",
+}
+_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.TELL: 1}
+
+
+class ReadHistory(NamedTuple):
+    """What a history tells of a saga.
+
+    Attributes:
+        entries: its journal, as far as it is in the history.
+        why_ended: how its workflow was ended from outside, in words; empty where it was not.
+        diverged: why the latest task of the workflow failed; empty where it did not.
+        at: when the latest event was written, nanoseconds since the epoch, UTC.
+    """
+
+    entries: list[Entry]
+    why_ended: str
+    diverged: str
+    at: int
+
+    @property
+    def shown(self) -> list[Entry]:
+        """The journal, with a last entry that says why nobody advances the saga, where nobody does."""
+        if not self.entries or not (self.why_ended or self.diverged):
+            return self.entries
+        if fold("", self.entries).status not in UNFINISHED:
+            return self.entries
+        code = ReasonCode.ENGINE_FAILED if self.why_ended else ReasonCode.DIVERGED
+        message = self.why_ended or self.diverged
+        return [*self.entries, SagaSuspended(max(self.at, self.entries[-1].at), Reason(code, message))]
+
+
+async def read_history(client: Client, saga_id: str) -> ReadHistory:
+    """The history of a saga's latest run. Raises what the client raises, where there is none."""
+    handle = client.get_workflow_handle(saga_id)
+    entries: list[Entry] = []
+    why_ended = diverged = ""
+    at = 0
+    async for event in handle.fetch_history_events():
+        at = event.event_time.ToNanoseconds()
+        for data in _deltas(event):
+            first, part = read_delta(data)
+            if first == len(entries):
+                entries += part
+        if event.event_type in _ENDED_FROM_OUTSIDE:
+            why_ended = _ending(event)
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            diverged = event.workflow_task_failed_event_attributes.failure.message or diverged
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            diverged = ""
+    return ReadHistory(entries, why_ended, diverged, at)
+
+
+async def read_start(client: Client, saga_id: str) -> Sequence[Entry]:
+    """The first entries of a saga, and as little more of its history as can be."""
+    async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
+        return [entry for data in _deltas(event) for entry in read_delta(data)[1]]
+    return []
+
+
+def _deltas(event: HistoryEvent) -> Iterator[bytes]:
+    """The parts of a journal that an event brings."""
+    match event.event_type:
+        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+            for payload in event.workflow_execution_started_event_attributes.input.payloads[1:]:
+                if payload.data:
+                    yield payload.data
+        case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            scheduled = event.activity_task_scheduled_event_attributes
+            position = _DELTA_AT.get(scheduled.activity_type.name)
+            if position is not None:
+                yield scheduled.input.payloads[position].data
+        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+            outcome = event.workflow_execution_update_completed_event_attributes.outcome
+            for payload in outcome.success.payloads:
+                delta = bytes_of(read(payload.data).get("delta"))
+                if delta:
+                    yield delta
+
+
+def _ending(event: HistoryEvent) -> str:
+    attributes: Any = event.workflow_execution_terminated_event_attributes
+    words = f"the saga was {_ENDED_FROM_OUTSIDE[event.event_type]}, and not by us"
+    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+        who = f" by {attributes.identity}" if attributes.identity else ""
+        why = f": {attributes.reason}" if attributes.reason else ""
+        words = f"the saga was terminated{who} with a tool of Temporal{why}"
+    return f"{words}; nobody advances it, and its effects stand; resume it, or cancel it"

@@ -1,0 +1,297 @@
+r"""One saga inside its workflow: its run, and what operators do to it.
+
+Purpose: keeps the entries in the workflow's memory, and advances the saga with the same executor as every engine.
+Invariant: an entry is in the history before what depends on it: with the activity that sends a command go all entries
+that are not there yet, and so they do with the answer to an act.
+
+::
+
+    begin ──▶ live ──stopped──▶ rests (ended, suspended or parked) ──an act, a signal, a due time──▶ live, by a replay
+
+A saga that rests goes on as one that was recovered does: its code is given what the journal holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.engine.receiving import asked_for, received_of
+from orchestrator.engine.run.executor import Executor
+from orchestrator.engine.run.first_done import first_done
+from orchestrator.engine.run.journal_time import JournalTime
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.stop_control import Halt
+from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
+from orchestrator.engine.temporal.wire import write_delta
+from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.decisions import decided
+from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
+from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import seconded
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import CLAIMABLE, SagaState, Status
+from orchestrator.journal.waiting import due_waits, matches
+from orchestrator.journal.waits import WaitEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.engine.bindings.binding import Bindings
+    from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.sagas import Signal
+    from orchestrator.journal.actor import Actor
+    from orchestrator.journal.decisions import CommandDecision
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
+
+ENGINE = "temporal"
+"""The owner of every saga here, as entries name one."""
+
+
+class Serving(Protocol):
+    """What a worker serves."""
+
+    @property
+    def served(self) -> ServedSagas:
+        """The definitions."""
+
+    @property
+    def bindings(self) -> Bindings:
+        """The commands of their participants, each an activity."""
+
+    @property
+    def most_events(self) -> int:
+        """A history with more of them goes on in a new run."""
+
+    @property
+    def four_eyes(self) -> FourEyes:
+        """What two people must ask for."""
+
+
+class HostedSaga:
+    """One saga in a workflow.
+
+    Args:
+        serving: what the worker serves.
+        saga_id: the saga.
+        entries: its journal so far.
+        chance: evenly drawn from [0, 1), the same in every replay of the workflow.
+        appended: called after each append.
+
+    Attributes:
+        state: of the saga, up to its latest entry.
+        flushed: how many entries are in the history.
+        told: how many the observer was told.
+        leaving: it is about to go on in a new run of its workflow.
+        clock: the instants of entries.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        saga_id: str,
+        entries: list[Entry],
+        chance: Callable[[], float],
+        appended: Callable[[], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._serving = serving
+        self._chance = chance
+        self._journal = EntriesInMemory(entries, appended)
+        self.clock = EntryClock(loop, entries[-1].at)
+        self._timers = ServerClock(loop)
+        self._time = JournalTime(self._timers)
+        self._executor: Executor | None = None
+        self.state = fold(saga_id, entries)
+        self.flushed = len(entries)
+        self.told = 0
+        self.leaving = False
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The journal."""
+        return self._journal.entries
+
+    @property
+    def executor(self) -> Executor | None:
+        """What advances the saga; ``None`` where it rests."""
+        return None if self._executor is None or self._executor.stopped.done() else self._executor
+
+    def flush(self) -> bytes:
+        """The entries that are not in the history yet, to be put there now."""
+        first, self.flushed = self.flushed, len(self.entries)
+        return write_delta(first, self.entries[first:])
+
+    def begin(self) -> None:
+        """Advance a new saga."""
+        self._launch(self._writer(), None, None)
+
+    def go_on(self, *why: Entry, rollback: Reason | None = None) -> Executor:
+        """Advance a saga that rests, or was advanced by another run of the workflow.
+
+        Args:
+            why: it goes on; journalled before anything else.
+            rollback: a reason to go backward.
+        """
+        writer = self._writer()
+        for each in why:
+            writer.record(each)
+        if rollback is None and not self.state.rollback and not any(matches(self.state)):
+            for wait in due_waits(self.state, self._time.now()):
+                writer.record(WaitEnded(self.clock.now(), wait.key, WaitEnd.DUE))
+        return self._launch(writer, ReplayGate(self.state), rollback)
+
+    def recover(self) -> None:
+        """Advance a saga whose workflow has ended before it: attempts may have been in flight."""
+        self.go_on(SagaRecovered(self.clock.now(), ENGINE))
+
+    def wake(self, why: str) -> SagaWoken:
+        """What is journalled first where a parked saga goes on."""
+        return SagaWoken(self.clock.now(), ENGINE, why)
+
+    def leave(self) -> None:
+        """Stop where it stands: attempts in flight are awaited, and no new ones are made."""
+        self.leaving = True
+        if self.executor is not None:
+            self.executor.halt()
+
+    @property
+    def due_in(self) -> float | None:
+        """Seconds until a parked saga is due; ``None`` where no time wakes it."""
+        if self.executor is not None or self.state.status is not Status.WAITING or not self.state.wake_at:
+            return None
+        return max(0.0, (self.state.wake_at - self._time.now()) / 1e9)
+
+    async def act(self, act: Act, why: str, by: Actor) -> None:
+        """Do what an operator wants; see the facade.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+        """
+        match act:
+            case Act.CANCEL:
+                reason = Reason.asked(ReasonCode.CANCELLED, why, by)
+                await self.roll_back(reason, lambda state: refuse_illegal(Act.CANCEL, state))
+            case Act.PAUSE:
+                await self._pause(Reason.asked(ReasonCode.PAUSED, why, by))
+            case Act.RESUME:
+                await self._at_rest()
+                refuse_illegal(act, self.state)
+                self.go_on(SagaResumed(self.clock.now(), Reason.asked(ReasonCode.RESUMED, why, by)))
+            case Act.RETRY_NOW:
+                executor = self.executor
+                refuse_illegal(act, self.state, backs_off=executor is not None and executor.backs_off)
+                assert executor is not None
+                executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, by))
+            case _:
+                raise ValueError(f"{act} says more than that; it has a method of its own")
+        if self.executor is not None:
+            await self.executor.ensure_persisted()
+
+    async def roll_back(self, reason: Reason, refuse: Callable[[SagaState], None]) -> None:
+        """Roll back, and wait until that is journalled; nothing where a rollback is under way, or where it leaves.
+
+        Args:
+            reason: why.
+            refuse: raises where the saga's state forbids it.
+        """
+        while not self.leaving:
+            executor = self.executor
+            if executor is None:
+                refuse(self.state)
+                if self.state.rollback:
+                    return
+                woken = [self.wake("act")] if self.state.status is Status.WAITING else []
+                executor = self.go_on(*woken, rollback=reason)
+            if await executor.cancel(reason, refuse):
+                return
+
+    async def signal(self, signal: Signal) -> None:
+        """Give it a signal; see the facade.
+
+        Raises:
+            ActRefused: it comes too late, or the code does not ask for it.
+        """
+        while not self.leaving:
+            executor = self.executor
+            if executor is None:
+                return await self._signal_resting(signal)
+            if await executor.signal(lambda state: self._received(state, signal)):
+                return None
+        return None
+
+    async def decide(self, act: Act, decision: CommandDecision, evidence: str, by: Actor) -> ActProposed | None:
+        """Journal a decision about one command; the proposal, where a second person must ask for the same.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+        """
+        await self._at_rest()
+        refuse_illegal(act, self.state)
+        entry = decided(act, decision, self.state, evidence=evidence, by=by, now=self.clock.now())
+        journalled = seconded(act, self.state, entry) if self._serving.four_eyes.needs_two(act) else entry
+        await self._record(journalled)
+        return journalled if isinstance(journalled, ActProposed) else None
+
+    async def _signal_resting(self, signal: Signal) -> None:
+        received = self._received(self.state, signal)
+        if received is None:
+            return
+        is_due = self.state.status is Status.WAITING and asked_for(self.state, signal)
+        if is_due and not isinstance(received, ActProposed):
+            await self.go_on(self.wake("signal"), received).ensure_persisted()
+        else:
+            await self._record(received)
+
+    def _received(self, state: SagaState, signal: Signal) -> Any:  # noqa: ANN401 - see received_of
+        served = self._serving.served.find(state.definition, state.version)
+        return received_of(state, signal, served, self._serving.four_eyes, self._time.now())
+
+    async def _pause(self, reason: Reason) -> None:
+        if self.executor is not None:
+            await self.executor.pause(reason)
+        refuse_illegal(Act.PAUSE, self.state)
+        if self.state.status is Status.WAITING:
+            await self._record(SagaSuspended(self.clock.now(), reason))
+
+    async def _at_rest(self) -> None:
+        """Where the saga has just come to rest, let its executor end."""
+        if self.executor is not None and self.state.status not in CLAIMABLE:
+            await first_done(self.executor.stopped)
+
+    async def _record(self, entry: Entry) -> None:
+        writer = self._writer()
+        writer.record(entry)
+        await writer.persist()
+
+    def _writer(self) -> SagaWriter:
+        return SagaWriter(
+            self.state,
+            self._journal,  # type: ignore[arg-type]  # a run asks a journal for nothing but to append
+            Unobserved(),
+            owner=ENGINE,
+            token=1,
+            sequence=len(self.entries),
+        )
+
+    def _launch(self, writer: SagaWriter, gate: ReplayGate | None, rollback: Reason | None) -> Executor:
+        served = self._serving.served.find(self.state.definition, self.state.version)
+        executor = Executor(served, writer, self._serving.bindings, self.clock, self._chance, self._time, gate)
+        self._executor = executor
+        executor.launch(rollback)
+        return executor
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why the executor could not even suspend the saga, if it could not."""
+        executor = self._executor
+        return None if executor is None or not executor.stopped.done() else executor.stopped.exception()
+
+    @property
+    def left(self) -> bool:
+        """It has stopped, to go on in a new run of its workflow."""
+        executor = self._executor
+        stopped = executor is not None and executor.stopped.done() and executor.stopped.exception() is None
+        return self.leaving and (executor is None or (stopped and isinstance(executor.stopped.result(), Halt)))

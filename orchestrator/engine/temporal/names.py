@@ -1,0 +1,42 @@
+"""What workflows, activities, search attributes and limits of this engine are called on a Temporal cluster.
+
+These names are kept in histories: a name that has been used is never given another meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORKFLOW: Final = "saga"
+SEND_COMMAND: Final = "send_command"
+TELL: Final = "tell_observer"
+AWAIT_CHILD: Final = "await_child"
+ROLL_BACK_CHILD: Final = "roll_back_child"
+RELEASE_CHILDREN: Final = "release_children"
+
+ACT: Final = "act"
+JOURNAL: Final = "journal"
+
+DEFINITION: Final = "SagaDefinition"
+VERSION: Final = "SagaVersion"
+STATUS: Final = "SagaStatus"
+ATTRIBUTES: Final = "SagaAttributes"
+STARTED_AT: Final = "SagaStartedAt"
+ENDED_AT: Final = "SagaEndedAt"
+REASON: Final = "SagaReason"
+COMMAND: Final = "SagaFailedCommand"
+
+DIGEST_MEMO: Final = "saga_digest"
+CAUSE_MEMO: Final = "saga_cause"
+
+MOST_PAYLOAD_BYTES: Final = 1_800_000
+"""Temporal refuses a payload of more than 2 MB; what goes with it needs room, too."""
+
+RUN_EVENTS: Final = 8_000
+RUN_BYTES: Final = 8_000_000
+"""A history that is longer goes on in a new run. Temporal ends a workflow with 51,200 events, or 50 MB."""
+
+
+def queue_of(definition: str, version: int) -> str:
+    """The task queue of one version of a definition: a worker takes only what it serves."""
+    return f"saga-{definition}-v{version}"

@@ -1,0 +1,85 @@
+"""Replays histories, live ones or exported, against the code at hand: with Temporal's own replayer. Nothing is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from orchestrator.engine.temporal.finding import query_of
+from orchestrator.engine.temporal.opening import HandOver, WorkerOptions, hosting_of
+from orchestrator.engine.temporal.task_groups import order_task_groups
+from orchestrator.engine.temporal.workflow import SagaWorkflow
+from orchestrator.errors import SettingsError
+from orchestrator.ports.catalogue import SagaFilter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from temporalio.client import Client
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.ports.clock import Clock
+
+    Definition = SagaDefinition[Any, Any, Any]
+
+
+class Replayed(NamedTuple):
+    """What came of one replay.
+
+    Attributes:
+        saga_id: the saga.
+        failure: both sides of a divergence, or what else is wrong; empty where the code follows the history.
+    """
+
+    saga_id: str
+    failure: str
+
+
+def replayer_of(definitions: Sequence[Definition], clock: Clock) -> Replayer:
+    """What replays the histories of sagas of these definitions."""
+    order_task_groups()
+    return Replayer(
+        workflows=[SagaWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[HandOver(hosting_of(definitions, WorkerOptions(), clock))],
+    )
+
+
+async def replay_histories(
+    client: Client, definitions: Sequence[Definition], clock: Clock, where: SagaFilter | None = None
+) -> AsyncIterator[Replayed]:
+    """Replay the histories of a cluster's sagas: of those that are served, and that the filter is about."""
+    replayer = replayer_of(definitions, clock)
+    known = {(each.name, str(each.version)) for each in definitions}
+    for name, version in sorted(known):
+        wanted = where or SagaFilter()
+        if wanted.definition not in {"", name}:
+            continue
+        query = query_of(SagaFilter(definition=name, version=int(version), statuses=wanted.statuses))
+        async for execution in client.list_workflows(query):
+            handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+            yield await _replayed(replayer, await handle.fetch_history())
+
+
+async def replay_exported(definitions: Sequence[Definition], clock: Clock, path: Path) -> Replayed:
+    """Replay a history that Temporal's tools have exported as JSON; its saga is named as the file is.
+
+    Raises:
+        SettingsError: the file holds no history.
+    """
+    return await _replayed(replayer_of(definitions, clock), _exported(path))
+
+
+def _exported(path: Path) -> WorkflowHistory:
+    try:
+        return WorkflowHistory.from_json(path.stem, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"{path} holds no history: {error}") from None
+
+
+async def _replayed(replayer: Replayer, history: WorkflowHistory) -> Replayed:
+    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    return Replayed(history.workflow_id, "" if result.replay_failure is None else str(result.replay_failure))

@@ -1,0 +1,440 @@
+"""The facade over the sagas of one Temporal cluster; see the facade for each method.
+
+What is not there says so when it is asked for: :class:`~orchestrator.errors.NotOffered`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from orchestrator.engine.receiving import received_of
+from orchestrator.engine.replay_check import Finding, Verifier
+from orchestrator.engine.run.preview import preview
+from orchestrator.engine.run.waiting import journalled_waits
+from orchestrator.engine.sagas import (
+    PATIENCE_SECONDS,
+    Load,
+    Loads,
+    ParticipantHealth,
+    RecoveryProgress,
+    ReplayFinding,
+    Signal,
+)
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.asking import Asked, Workflows, told_as_journal_errors
+from orchestrator.engine.temporal.beginning import new_saga, parts_of, shown_of
+from orchestrator.engine.temporal.finding import query_of, record_of
+from orchestrator.engine.temporal.history import read_start
+from orchestrator.engine.temporal.watching import Watching
+from orchestrator.engine.temporal.wire import read_delta, text_of, write
+from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SagaExists, SagaNotFound
+from orchestrator.journal.actor import Actor
+from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.entries import SagaStarted
+from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import ONE_PERSON
+from orchestrator.journal.reason import ReasonCode
+from orchestrator.journal.state import Status
+from orchestrator.ports.catalogue import SagaCount, SagaFilter
+from orchestrator.ports.figures import SuspendedGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from temporalio.client import Client
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.bindings.binding import Bindings
+    from orchestrator.engine.definitions import ServedSaga, ServedSagas
+    from orchestrator.engine.sagas import PlannedCompensation, StartSaga, Waiting
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.catalogue import SagaRecord, UnclaimedCount
+    from orchestrator.ports.claims import LivingReplica
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.figures import Counted, Window
+    from orchestrator.ports.observer import Observer
+
+_REMEMBERED: Final = 1_000
+_MOST_SUSPENDED: Final = 1_000
+_INPUTS_AT_ONCE: Final = 20
+_PARENT: Final = Actor("parent")
+
+
+class TemporalSagas:
+    """The sagas of one cluster, as one process sees them.
+
+    Args:
+        client: of the cluster.
+        served: the definitions that this process serves.
+        bindings: their commands and children.
+        reached: the commands, with the circuit breakers of this process.
+        observer: says whether a trace is exported.
+        clock: the time.
+
+    Attributes:
+        watch: a saga, then after each of its changes; see the facade.
+        watch_all: every saga, after its changes.
+        wait: a saga once it has ended or is suspended, or as it stands after so many seconds.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        served: ServedSagas,
+        bindings: Bindings,
+        reached: Bindings,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._workflows = Workflows(client)
+        self._served = served
+        self._bindings = bindings
+        self._reached = reached
+        self._observer = observer
+        self._clock = clock
+        self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
+        self._verifier: Verifier | None = None
+        watching = Watching(client, self.get, clock)
+        self.watch = watching.watch
+        self.watch_all = watching.watch_all
+        self.wait = watching.wait
+
+    @property
+    def live(self) -> int:
+        """Attempts that this process makes at this moment: the sagas themselves are on the cluster."""
+        return sum(breaker.in_flight for breaker in self._reached.breakers.values())
+
+    def served(self) -> Iterable[ServedSaga]:
+        """See the facade."""
+        return self._served
+
+    def find(self, definition: str, version: int) -> ServedSaga | None:
+        """See the facade."""
+        return self._served.find(definition, version)
+
+    def contract(self, method: str) -> Command | None:
+        """See the facade."""
+        binding = self._bindings.by_name(method)
+        return None if binding is None else binding.command
+
+    def flaw(self, method: str, reply: bytes) -> Failure | None:
+        """See the facade."""
+        binding = self._bindings.by_name(method)
+        assert binding is not None, f"no contract of {method} is at hand"
+        return binding.flaw(reply)
+
+    def is_live(self, saga_id: str) -> bool:  # noqa: ARG002 - the facade's
+        """Never here: a saga is on the cluster."""
+        return False
+
+    async def start(
+        self, start: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+    ) -> SagaState:
+        """See the facade. Temporal knows a saga that has ended for as long as its retention says."""
+        stopped()
+        self._refuse_large(start)
+        sampled = self._observer.samples(start.saga_id, start.traceparent)
+        served = self.find(start.definition, start.version)
+        opening, first, attributes, memo = new_saga(start, served, self._clock.now(), sampled=sampled)
+        async with told_as_journal_errors(start.saga_id):
+            try:
+                await self._client.start_workflow(
+                    names.WORKFLOW,
+                    args=[opening, first, b""],
+                    id=start.saga_id,
+                    task_queue=names.queue_of(start.definition, start.version),
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=attributes,
+                    memo=memo,
+                )
+            except WorkflowAlreadyStartedError:
+                await self._refuse_other(start)
+                return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
+        return await self.wait(start.saga_id, wait) if wait > 0 else fold(start.saga_id, read_delta(first)[1])
+
+    async def get(self, saga_id: str) -> SagaState:
+        """See the facade."""
+        return fold(saga_id, (await self._look(saga_id)).entries)
+
+    async def entries(self, saga_id: str) -> list[Entry]:
+        """See the facade."""
+        try:
+            return (await self._look(saga_id)).entries
+        except SagaNotFound:
+            return []
+
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
+        """See the facade. Those that have not ended come first, then the others by their ends; a page may be short.
+
+        Raises:
+            NotOffered: the oldest are wished first.
+        """
+        if oldest_first:
+            raise NotOffered("Temporal lists the newest first, and in no other order")
+        try:
+            token = bytes.fromhex(page_token)
+        except ValueError:
+            raise InvalidInput(("page_token", "it is not one that a previous page gave out")) from None
+        async with told_as_journal_errors(""):
+            pages = self._client.list_workflows(query_of(where), page_size=limit, next_page_token=token or None)
+            found: dict[str, SagaRecord] = {}
+            while not found:
+                await pages.fetch_next_page()
+                for execution in pages.current_page or ():
+                    record = await record_of(execution)
+                    if record is not None and where.matches(record):
+                        found.setdefault(record.saga_id, record)
+                if not pages.next_page_token:
+                    break
+        return list(found.values()), (pages.next_page_token or b"").hex()
+
+    async def count(self) -> Sequence[SagaCount]:
+        """See the facade: of the definitions that are served here. When the oldest started, Temporal does not tell."""
+        of = sorted({(served.definition.name, status) for served in self._served for status in Status}, key=str)
+        numbers = await asyncio.gather(*(self._number(definition, status) for definition, status in of))
+        now = self._clock.now()
+        return [SagaCount(*each, number, now) for each, number in zip(of, numbers, strict=True) if number]
+
+    async def unclaimed(self) -> Sequence[UnclaimedCount]:
+        """None: what no worker takes stands in its task queue."""
+        return []
+
+    async def loads(self) -> Loads:
+        """See the facade. There is no queue of ours, and no limit: task queues have theirs."""
+        names_served = sorted({served.definition.name for served in self._served})
+        return Loads([Load(name, 0, 0, 0, 0, 0) for name in names_served], 0, 0)
+
+    def waiting(self, state: SagaState) -> list[Waiting]:
+        """See the facade: what the workflow said when it was asked last, and what the journal says."""
+        return self._waits.get(state.saga_id, []) + journalled_waits(state)
+
+    def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
+        """None are advanced here."""
+        return ()
+
+    async def waiting_elsewhere(self, reasons: Collection[int]) -> Sequence[SagaRecord]:  # noqa: ARG002 - the facade's
+        """Not known: a backoff is the workflow's own."""
+        return []
+
+    async def refuse_act(self, act: Act, saga_id: str) -> None:
+        """See the facade."""
+        asked = await self._look(saga_id)
+        refuse_illegal(act, fold(saga_id, asked.entries), backs_off=asked.backs_off)
+
+    async def act(
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
+    ) -> SagaState:
+        """See the facade."""
+        await self._act(act, saga_id, why, requested_by, patience)
+        return await self.get(saga_id)
+
+    async def signal(self, saga_id: str, signal: Signal, *, patience: float = PATIENCE_SECONDS) -> SagaState:
+        """See the facade."""
+        await self._act(Act.SIGNAL, saga_id, signal.written(), signal.requested_by, patience)
+        return await self.get(saga_id)
+
+    async def resolve_outcome(
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
+    ) -> SagaState:
+        """See the facade."""
+        more = {"key": key, "took_effect": took_effect, "reply": text_of(reply)}
+        await self._act(Act.RESOLVE_OUTCOME, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        return await self.get(saga_id)
+
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
+        """See the facade."""
+        more = {"key": key, "took_effect": False, "reply": None}
+        await self._act(Act.RESOLVE_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        return await self.get(saga_id)
+
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
+        """See the facade."""
+        more = {"key": key, "took_effect": False, "reply": None}
+        await self._act(Act.SKIP_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        return await self.get(saga_id)
+
+    def preview(self, state: SagaState) -> list[PlannedCompensation]:
+        """See the facade."""
+        return preview(state, self._bindings)
+
+    def participants(self) -> list[ParticipantHealth]:
+        """See the facade."""
+        return [
+            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since, breaker.rate)
+            for service, breaker in self._reached.breakers.items()
+        ]
+
+    def recovery(self) -> RecoveryProgress:
+        """There is nothing to recover: the cluster knows every saga."""
+        return RecoveryProgress(under_way=False, recovered=0, expected=0)
+
+    async def figures(self, window: Window) -> Sequence[Counted]:  # noqa: ARG002 - the facade's
+        """Not offered."""
+        raise NotOffered("Temporal keeps no figures of how sagas fared; the metrics of the workers tell that")
+
+    async def suspended(self) -> Sequence[SuspendedGroup]:
+        """See the facade; of so many at most as a person can look through."""
+        groups: Counter[tuple[str, str, str]] = Counter()
+        since: dict[tuple[str, str, str], int] = {}
+        token = ""
+        while sum(groups.values()) < _MOST_SUSPENDED:
+            where = SagaFilter(statuses=frozenset({Status.SUSPENDED}))
+            records, token = await self.search(where, 200, token)
+            for record in records:
+                cause = record.cause
+                code = cause.code if cause else ReasonCode.ENGINE_FAILED
+                key = (record.definition, cause.command if cause else "", code)
+                groups[key] += 1
+                at = cause.since if cause and cause.since else record.started_at
+                since[key] = min(since.get(key, at), at)
+            if not token:
+                break
+        listed = [SuspendedGroup(*key, number, since[key]) for key, number in groups.items()]
+        return sorted(listed, key=lambda group: group.since)
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade: our own check, of what the history holds; Temporal's is ``orchestrator engine replay``."""
+        asked = await self._look(saga_id)
+        if asked.diverged:
+            last: Any = asked.entries[-1]
+            return ReplayFinding(in_line=False, finding=Finding.DIVERGED.value, message=last.reason.message)
+        if self._verifier is None:
+            self._verifier = Verifier((served.definition, served.plan) for served in self._served)
+        verdict = await self._verifier.verify(saga_id, asked.entries)
+        return ReplayFinding(verdict.finding is Finding.IN_LINE, verdict.finding.value, verdict.message)
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the facade."""
+        found: dict[str, bytes] = {}
+        for first in range(0, len(saga_ids), _INPUTS_AT_ONCE):
+            at_once = saga_ids[first : first + _INPUTS_AT_ONCE]
+            inputs = await asyncio.gather(*map(self._input, at_once))
+            found |= {saga_id: data for saga_id, data in zip(at_once, inputs, strict=True) if data is not None}
+        return found
+
+    async def replicas(self) -> Sequence[LivingReplica]:
+        """None of ours: ``orchestrator doctor`` tells of the workers."""
+        return []
+
+    async def roll_back_child(self, saga_id: str, tombstone: bytes) -> None:
+        """Roll a child back, also where it has completed; where it was never started, write that down."""
+        state = fold(saga_id, read_delta(tombstone)[1])
+        attributes, memo = shown_of(state, b"")
+        async with told_as_journal_errors(saga_id):
+            try:
+                await self._client.start_workflow(
+                    names.WORKFLOW,
+                    args=[write(why="tombstone"), tombstone, b""],
+                    id=saga_id,
+                    task_queue=names.queue_of(state.definition, state.version),
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=attributes,
+                    memo=memo,
+                )
+            except WorkflowAlreadyStartedError:
+                await self._workflows.act(
+                    saga_id, "ROLL_BACK_CHILD", "its parent is rolled back", _PARENT, PATIENCE_SECONDS
+                )
+
+    async def release_child(self, saga_id: str) -> None:
+        """Let a child that has completed end."""
+        try:
+            await self._workflows.act(saga_id, "RELEASE", "its parent has ended", _PARENT, PATIENCE_SECONDS)
+        except SagaNotFound:
+            return  # it was never started
+
+    async def _look(self, saga_id: str) -> Asked:
+        asked = await self._workflows.look(saga_id)
+        if not asked.entries:
+            raise SagaNotFound(saga_id)
+        self._waits[saga_id] = asked.waiting
+        self._waits.move_to_end(saga_id)
+        if len(self._waits) > _REMEMBERED:
+            self._waits.popitem(last=False)
+        return asked
+
+    async def _act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
+        try:
+            if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
+                return
+            asked = await self._look(saga_id)
+        except JournalUnavailable:
+            asked = await self._look(saga_id)
+            if not asked.diverged:
+                raise
+        if asked.broken and act in {Act.CANCEL, Act.RESUME} and not (asked.diverged and act is Act.RESUME):
+            await self._begin_again(saga_id, asked)
+            if act is Act.CANCEL:
+                await self._act(act, saga_id, why, by, patience)
+            return
+        state = fold(saga_id, asked.entries)
+        if act is Act.SIGNAL:
+            self._refuse_signal(state, why, by)
+        else:
+            refuse_illegal(act, state)
+        if state.status is Status.SUSPENDED:
+            raise NotOffered(f"nobody advances saga {saga_id}: {state.reason and state.reason.message}")
+
+    def _refuse_signal(self, state: SagaState, written: str, by: Actor) -> None:
+        served = self.find(state.definition, state.version)
+        received_of(state, Signal.read(written, by), served, ONE_PERSON, self._clock.now())
+
+    async def _begin_again(self, saga_id: str, asked: Asked) -> None:
+        """A new run for a saga that nobody advances: what may have been in flight is in doubt, and treated so."""
+        entries = asked.entries[:-1]
+        state = fold(saga_id, entries)
+        handle = self._client.get_workflow_handle(saga_id)
+        async with told_as_journal_errors(saga_id):
+            described = await handle.describe()
+            if asked.diverged:
+                await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
+            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
+            attributes, memo = shown_of(state, digest)
+            first, second = parts_of(entries)
+            why = "rest" if asked.diverged else "recover"
+            await self._client.start_workflow(
+                names.WORKFLOW,
+                args=[write(why=why, told=0), first, second],
+                id=saga_id,
+                task_queue=names.queue_of(state.definition, state.version),
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=attributes,
+                memo=memo,
+            )
+
+    async def _number(self, definition: str, status: Status) -> int:
+        query = query_of(SagaFilter(definition=definition, statuses=frozenset({status})))
+        async with told_as_journal_errors(""):
+            return (await self._client.count_workflows(query)).count
+
+    async def _input(self, saga_id: str) -> bytes | None:
+        try:
+            async with told_as_journal_errors(saga_id):
+                entries = await read_start(self._client, saga_id)
+        except SagaNotFound:
+            return None
+        return entries[0].input if entries and isinstance(entries[0], SagaStarted) else None
+
+    async def _refuse_other(self, start: StartSaga) -> None:
+        described = await self._client.get_workflow_handle(start.saga_id).describe()
+        if (await described.memo()).get(names.DIGEST_MEMO) != start.digest:
+            raise SagaExists(
+                start.saga_id, f"saga {start.saga_id} was started by the same request id with another content"
+            )
+
+    @staticmethod
+    def _refuse_large(start: StartSaga) -> None:
+        if len(start.input) > names.MOST_PAYLOAD_BYTES:
+            most = names.MOST_PAYLOAD_BYTES
+            raise InvalidInput(("input", f"it has {len(start.input)} bytes; Temporal carries {most}"))

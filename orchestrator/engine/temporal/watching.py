@@ -1,0 +1,119 @@
+"""Sagas as those see them who watch: the server is asked again and again what has changed.
+
+One saga is seen after each change, those in a burst as one. The feed of all sagas tells each change of status, and each
+end; what a saga does in between, it may leave out: a cluster tells of no more without being asked about each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.temporal import keys
+from orchestrator.engine.temporal.asking import told_as_journal_errors
+from orchestrator.engine.temporal.finding import is_broken, query_of
+from orchestrator.errors import JournalUnavailable, SagaNotFound
+from orchestrator.journal.state import ENDED, UNFINISHED
+from orchestrator.ports.catalogue import SagaFilter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from temporalio.client import Client, WorkflowExecution
+
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.clock import Clock
+
+_FIRST_LOOK_SECONDS: Final = 0.05
+_LONGEST_LOOK_SECONDS: Final = 0.5
+_FEED_SECONDS: Final = 0.5
+_LATE_NANOSECONDS: Final = 10 * 1_000_000_000
+_UNFINISHED_NAMES: Final = frozenset(status.name for status in UNFINISHED)
+
+
+class Watching:
+    """Watches the sagas of one cluster.
+
+    Args:
+        client: of that.
+        get: a saga as it stands.
+        clock: the time.
+    """
+
+    def __init__(self, client: Client, get: Callable[[str], Awaitable[SagaState]], clock: Clock) -> None:
+        self._client = client
+        self._get = get
+        self._clock = clock
+
+    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
+        """The saga as it stands, then after every change, until it has ended.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        seen: object = None
+        pause = _FIRST_LOOK_SECONDS
+        while True:
+            described = await self._describe(saga_id)
+            mark = described.run_id, described.history_length, described.status
+            if mark != seen:
+                seen, pause = mark, _FIRST_LOOK_SECONDS
+                state = await self._get(saga_id)
+                has_ended = state.status in ENDED
+                yield state
+                if has_ended:
+                    return
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+
+    async def watch_all(self) -> AsyncIterator[SagaState]:
+        """Every saga, when its status has changed. For ever."""
+        since = self._clock.now()
+        seen: dict[str, object] = {}
+        first = True
+        while True:
+            looked_at = self._clock.now()
+            changed: list[str] = []
+            try:
+                found = await self._moving(since - _LATE_NANOSECONDS)
+            except JournalUnavailable:
+                found = {}
+            for saga_id, mark in found.items():
+                if seen.get(saga_id) != mark and not first:
+                    changed.append(saga_id)
+                seen[saga_id] = mark
+            for saga_id in [each for each in seen if each not in found]:
+                del seen[saga_id]
+            since, first = looked_at, False
+            for saga_id in changed:
+                try:
+                    yield await self._get(saga_id)
+                except SagaNotFound:
+                    continue
+            await self._clock.sleep(_FEED_SECONDS)
+
+    async def wait(self, saga_id: str, seconds: float) -> SagaState:
+        """A saga once it has ended or is suspended, or as it stands after so many seconds."""
+        until = self._clock.elapsed() + int(seconds * 1e9)
+        pause = _FIRST_LOOK_SECONDS
+        while self._clock.elapsed() < until:
+            described = await self._describe(saga_id)
+            status = described.typed_search_attributes.get(keys.STATUS)
+            if status not in _UNFINISHED_NAMES or is_broken(described):
+                break
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+        return await self._get(saga_id)
+
+    async def _describe(self, saga_id: str) -> WorkflowExecution:
+        async with told_as_journal_errors(saga_id):
+            return await self._client.get_workflow_handle(saga_id).describe()
+
+    async def _moving(self, since: int) -> dict[str, object]:
+        """The sagas that have not ended, or that have ended since, each with what changes when it does."""
+        found: dict[str, object] = {}
+        for where in (SagaFilter(statuses=UNFINISHED), SagaFilter(ended_from=since)):
+            async with told_as_journal_errors(""):
+                async for execution in self._client.list_workflows(query_of(where)):
+                    status = execution.typed_search_attributes.get(keys.STATUS)
+                    found[execution.id] = execution.run_id, status
+        return found

@@ -1,0 +1,396 @@
+r"""The one workflow that hosts any saga. It is generic: what it runs, its worker says.
+
+Purpose: begins the saga, lets it act, and ends with it. Invariant: what it asks of the server follows from its history:
+time, chance and answers come from there, and code that asks for something else is stopped.
+
+::
+
+    run ──▶ HostedSaga ──rests──▶ the observer is told ──▶ ended: the workflow ends (a child once its parent lets it)
+               ▲ │                          │
+               │ └─ long ──▶ a new run      └──▶ suspended, parked: it waits for an act, a signal, a time
+               └──────────────────────────────────────────────────────┘
+
+The sandbox of Temporal is not used: the determinism check of ``orchestrator check`` takes its place. Two workers whose
+code differs are noticed by the names of activities, which hold a digest of all that goes with them; then this task
+fails, is tried again until the code is back, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE
+from orchestrator.contract.status_code import StatusCode
+from orchestrator.engine.sagas import Signal, StartSaga
+from orchestrator.engine.starting import attributes_of
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.beginning import keys, new_saga, parts_of
+from orchestrator.engine.temporal.hosted import HostedSaga, Serving
+from orchestrator.engine.temporal.wire import bytes_of, read, read_answer, read_delta, text_of, write, write_delta
+from orchestrator.errors import ActRefused
+from orchestrator.journal.actor import Actor
+from orchestrator.journal.acts import Act
+from orchestrator.journal.decisions import CommandDecision
+from orchestrator.journal.four_eyes import second_person_needed
+from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded, idempotency_key
+from orchestrator.journal.outcome import Failure, Rejected, Unknown
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import CLAIMABLE, ENDED, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.channel import Caller
+
+SERVING: Final = "orchestrator_serving"
+"""Under this name a worker hands what it serves to the workflows that it hosts."""
+
+_ONCE: Final = RetryPolicy(maximum_attempts=1)
+_GRACE_SECONDS: Final = 30.0
+_HEARTBEAT: Final = timedelta(seconds=8)
+_TELL: Final = timedelta(minutes=1)
+_PAGE_BYTES: Final = 1_000_000
+
+
+@workflow.defn(name=names.WORKFLOW, sandboxed=False)
+class SagaWorkflow:
+    """Hosts one saga.
+
+    Attributes:
+        saga: the saga; ``None`` until the workflow begins.
+    """
+
+    def __init__(self) -> None:
+        self.saga: HostedSaga | None = None
+        self._released = False
+        self._cancelling: asyncio.Future[None] | None = None
+        self._shown: tuple[Any, ...] = ()
+        self._most_events = names.RUN_EVENTS
+        self._children: dict[str, None] = {}
+
+    @workflow.run
+    async def run(self, opening: bytes, first: bytes, second: bytes) -> None:
+        """Host the saga to its end, or to a new run.
+
+        Args:
+            opening: why the workflow is there: a start, a run that was too long, or one that was ended from outside.
+            first: its journal so far; the second part where one payload does not hold it.
+            second: that part, or empty.
+        """
+        told = read(opening)
+        entries = [entry for part in (first, second) if part for entry in read_delta(part)[1]]
+        serving: Serving = workflow.extern_functions()[SERVING]()
+        self.saga = saga = HostedSaga(
+            serving, workflow.info().workflow_id, entries, workflow.random().random, self._show
+        )
+        self._shown = _shown(saga.state)
+        self._most_events = serving.most_events
+        saga.told = told.get("told", 0)
+        if told["why"] == "start":
+            saga.begin()
+        elif told["why"] == "recover" and saga.state.status in CLAIMABLE:
+            saga.recover()
+        elif saga.state.status in CLAIMABLE:
+            saga.go_on()
+        await self._host(saga)
+
+    async def _host(self, saga: HostedSaga) -> None:
+        while True:
+            await self._until(lambda: saga.executor is None or self._is_long(), saga)
+            if saga.executor is not None and not saga.leaving:
+                saga.leave()
+                await self._until(lambda: saga.executor is None, saga)
+                saga.leaving = saga.left
+            if saga.failed is not None:
+                raise saga.failed
+            if not saga.left:
+                await self._tell(saga)
+            if saga.executor is not None:
+                continue
+            if saga.left or (self._is_long() and not self._is_over(saga)):
+                await self._leave(saga)
+            if self._is_over(saga):
+                await self._end(saga)
+                return
+            await self._until(lambda: saga.executor is not None or self._is_over(saga), saga, saga.due_in)
+            if saga.due_in == 0.0:
+                saga.go_on(saga.wake("timer"))
+
+    async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
+        """Wait for a condition, or for so long. Whoever cancels the workflow meanwhile cancels the saga."""
+        limit = None if seconds is None else timedelta(seconds=seconds)
+        while True:
+            try:
+                await workflow.wait_condition(condition, timeout=limit)
+            except TimeoutError:
+                return
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if workflow.cancellation_reason() is None or task is None:
+                    raise
+                task.uncancel()
+                self._cancelling = asyncio.ensure_future(self._cancel_from_outside(saga))
+                continue
+            return
+
+    async def _cancel_from_outside(self, saga: HostedSaga) -> None:
+        why = workflow.cancellation_reason() or "cancelled with a tool of Temporal"
+        try:
+            await saga.act(Act.CANCEL, why, Actor("temporal", "a tool of Temporal"))
+        except ActRefused as refused:
+            workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
+
+    def _is_long(self) -> bool:
+        """The history is so long that the saga should go on in a new run."""
+        info = workflow.info()
+        return (
+            info.is_continue_as_new_suggested()
+            or info.get_current_history_length() > self._most_events
+            or info.get_current_history_size() > names.RUN_BYTES
+        )
+
+    def _is_over(self, saga: HostedSaga) -> bool:
+        """Nothing follows. A child that has completed may still be rolled back with its parent."""
+        if saga.executor is not None or saga.state.status not in ENDED:
+            return False
+        return self._released or not saga.state.parent_id or saga.state.status is not Status.COMPLETED
+
+    async def _tell(self, saga: HostedSaga) -> None:
+        """Have the observer told of what is new, and put that into the history."""
+        if saga.told == len(saga.entries) == saga.flushed:
+            return
+        told, saga.told = saga.told, len(saga.entries)
+        telling = workflow.start_activity(
+            names.TELL,
+            args=[write(told=told, until=saga.told), saga.flush()],
+            start_to_close_timeout=_TELL,
+            schedule_to_close_timeout=timedelta(hours=1),
+        )
+        await self._until(telling.done, saga)
+        if not telling.cancelled() and (error := telling.exception()) is not None:
+            workflow.logger.warning("the observer was not told: %s", error)
+
+    async def _leave(self, saga: HostedSaga) -> None:
+        """Go on in a new run, which is given the journal."""
+        saga.leaving = True
+        await self._until(workflow.all_handlers_finished, saga)
+        parts = parts_of(saga.entries)
+        workflow.continue_as_new(args=[write(why="carried", told=saga.told), *parts])
+
+    async def _end(self, saga: HostedSaga) -> None:
+        children = [
+            bounded(idempotency_key(saga.state.saga_id, command.key), LONGEST_SAGA_ID)
+            for command in saga.state.commands.values()
+            if command.method.startswith(f"{SERVICE}.")
+        ]
+        if children:
+            release = workflow.start_activity(
+                names.RELEASE_CHILDREN, args=[write(ids=children)], start_to_close_timeout=_TELL
+            )
+            await self._until(release.done, saga)
+        await self._until(workflow.all_handlers_finished, saga)
+
+    def _show(self) -> None:
+        """Let lists see what has changed."""
+        assert self.saga is not None
+        shown = _shown(self.saga.state)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        status, ended_at, cause = shown
+        workflow.upsert_search_attributes(
+            [
+                keys.STATUS.value_set(str(status)),
+                keys.REASON.value_set(cause.code) if cause else keys.REASON.value_unset(),
+                keys.COMMAND.value_set(cause.command) if cause and cause.command else keys.COMMAND.value_unset(),
+                keys.ENDED_AT.value_set(ended_at) if ended_at else keys.ENDED_AT.value_unset(),
+            ]
+        )
+        if cause is not None:
+            workflow.upsert_memo({names.CAUSE_MEMO: write(**cause._asdict())})
+
+    @workflow.query(name=names.JOURNAL)
+    def journal(self, first: int) -> bytes:
+        """So many entries from this one on as one answer can hold, and what the saga waits for now."""
+        assert self.saga is not None
+        entries = self.saga.entries[first:]
+        size, last = 0, 0
+        while last < len(entries) and size < _PAGE_BYTES:
+            size += len(write_delta(0, entries[last : last + 1]))
+            last += 1
+        executor = self.saga.executor
+        waiting = [] if executor is None else executor.waiting
+        about = write(
+            number=len(self.saga.entries),
+            backs_off=executor is not None and executor.backs_off,
+            waiting=[[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting],
+        )
+        return about + b"\n" + write_delta(first, entries[:last])
+
+    @workflow.update(name=names.ACT)
+    async def act(self, request: bytes) -> bytes:
+        """Do what is asked for; a refusal is an answer, because an error would fail the workflow's task for ever."""
+        await workflow.wait_condition(lambda: self.saga is not None)
+        assert self.saga is not None
+        saga, asked = self.saga, read(request)
+        answer: dict[str, Any] = {}
+        try:
+            await self._do(saga, asked)
+        except ActRefused as error:
+            answer["refused"] = [type(error).__name__, error.reason, str(error)]
+        if saga.leaving and "refused" not in answer:
+            answer["again"] = True
+        return write(**answer, delta=text_of(saga.flush()))
+
+    async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> None:
+        if saga.leaving:
+            return
+        by, what = Actor(*asked["by"]), asked["act"]
+        if what == "ROLL_BACK_CHILD":
+            await saga.roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
+        elif what == "RELEASE":
+            self._released = True
+        elif what == Act.SIGNAL.name:
+            signal = Signal.read(asked["why"], by)
+            await saga.signal(signal)
+            if signal.request_id not in saga.state.signals and not saga.leaving:
+                raise second_person_needed(saga.state.saga_id, f"the signal {signal.name!r}", by.name)
+        elif "key" in asked:
+            decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
+            proposed = await saga.decide(Act[what], decision, asked["why"], by)
+            if proposed is not None:
+                raise second_person_needed(saga.state.saga_id, proposed.key, by.name)
+        else:
+            await saga.act(Act[what], asked["why"], by)
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+        assert self.saga is not None
+        return self.saga.clock.now()
+
+    async def start_child(self, start: StartSaga, served: ServedSaga) -> None:
+        """Start a child workflow, unless it is there; it outlives this run, and a termination of its parent."""
+        if start.saga_id in self._children:
+            return
+        assert self.saga is not None
+        opening, first, attributes, memo = new_saga(start, served, self.now(), sampled=self.saga.state.sampled)
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                names.WORKFLOW,
+                args=[opening, first, b""],
+                id=start.saga_id,
+                task_queue=names.queue_of(start.definition, start.version),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                search_attributes=attributes,
+                memo=memo,
+            )
+        self._children[start.saga_id] = None
+
+
+def caller_of(command: Command) -> Caller:
+    """Makes one attempt at a command, by an activity of the workflow that is running."""
+
+    async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
+        return await _attempt(names.SEND_COMMAND, command, request, metadata, timeout)
+
+    return call
+
+
+async def _attempt(
+    activity: str,
+    command: Command,
+    request: bytes,
+    metadata: tuple[tuple[str, str], ...],
+    timeout: float,  # noqa: ASYNC109 - the port's
+) -> Outcome:
+    running: SagaWorkflow = workflow.instance()
+    saga = running.saga
+    assert saga is not None
+    if len(request) > names.MOST_PAYLOAD_BYTES:
+        return Rejected(too_large("the request", len(request)), echoed=True)
+    about = write(method=command.name, metadata=metadata, timeout=timeout)
+    delta = saga.flush()
+    if len(delta) > names.MOST_PAYLOAD_BYTES:
+        return Rejected(too_large("what is journalled with the command", len(delta)), echoed=True)
+    try:
+        data: bytes = await workflow.execute_activity(
+            activity,
+            args=[about, request, delta],
+            # With another id than the history holds, the server's client refuses to go on: the code has diverged.
+            activity_id=f"{dict(metadata)['idempotency-key']}~{digest_of(about, request, delta)}",
+            start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
+            heartbeat_timeout=_HEARTBEAT,
+            retry_policy=_ONCE,
+            result_type=bytes,
+        )
+    except ActivityError as error:
+        # Whoever made the attempt is gone, and so is what it has heard.
+        return Unknown(Failure(StatusCode.UNAVAILABLE, f"the attempt was lost: {error.cause or error}", "ATTEMPT_LOST"))
+    answered = read_answer(data)
+    saga.clock.note(answered.ended_at)
+    return answered.outcome
+
+
+def child_caller_of(command: Command, served: ServedSaga) -> Caller:
+    """Makes one attempt at a child: it is a child workflow, for whose end, or rollback, an activity waits."""
+
+    async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
+        running: SagaWorkflow = workflow.instance()
+        start = child_start(served, request, dict(metadata))
+        if command.method.endswith(ROLLBACK):
+            tombstone = text_of(new_saga(start, served, running.now(), tombstone=True)[1])
+            known = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
+            return await _attempt(names.ROLL_BACK_CHILD, command, request, known, timeout)
+        await running.start_child(start, served)
+        return await _attempt(names.AWAIT_CHILD, command, request, (*metadata, ("child-id", start.saga_id)), timeout)
+
+    return call
+
+
+def child_start(served: ServedSaga, request: bytes, known: Mapping[str, str]) -> StartSaga:
+    """How the child of a command is started: under the idempotency key of the command."""
+    definition = served.definition
+    message = definition.input.FromString(request)
+    return StartSaga(
+        saga_id=bounded(known.get("compensates") or known["idempotency-key"], LONGEST_SAGA_ID),
+        definition=definition.name,
+        version=definition.version,
+        input=request,
+        digest=hashlib.sha256(request).digest(),
+        attributes=attributes_of(served, message),
+        traceparent=known.get("traceparent", ""),
+        parent_id=known["saga-id"],
+    )
+
+
+def digest_of(*parts: bytes) -> str:
+    """What tells whether an activity was given the same."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()[:32]
+
+
+def too_large(what: str, size: int) -> Failure:
+    """Temporal does not carry so much."""
+    most = names.MOST_PAYLOAD_BYTES
+    return Failure(StatusCode.RESOURCE_EXHAUSTED, f"{what} has {size} bytes; Temporal carries {most}", "TOO_LARGE")
+
+
+def _shown(state: SagaState) -> tuple[Any, ...]:
+    assert state.status is not None
+    return state.status.name, state.ended_at, state.cause

@@ -1,0 +1,36 @@
+"""All scenarios of the suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.testing.conformance.engines import (
+    acts,
+    children,
+    crashes,
+    decisions,
+    finding,
+    outcomes,
+    rollbacks,
+    starting,
+    waits,
+    watching,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.testing.conformance.engines.harness import Scenario
+
+_MODULES: Final = (
+    starting,
+    outcomes,
+    rollbacks,
+    acts,
+    decisions,
+    waits,
+    children,
+    crashes,
+    finding,
+    watching,
+)
+
+SCENARIOS: Final[tuple[Scenario, ...]] = tuple(each for module in _MODULES for each in module.scenario.all)

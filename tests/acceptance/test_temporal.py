@@ -1,0 +1,64 @@
+"""A project goes to a Temporal cluster, as the page of that engine says."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.shop.demo.addresses import Addresses
+from tests.acceptance.conftest import BIN, PATIENCE, run
+from tests.acceptance.pages import PAGES
+from tests.acceptance.test_many_processes import booked, says, shell
+from tests.support.temporal import TemporalServer
+from tests.support.tokens import keep_token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.acceptance.trips import Agency
+
+PAGE = PAGES["orchestrator/engine/temporal/README.md"]
+NAMED = "temporal://127.0.0.1:7233/default"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TemporalServer]:
+    server = TemporalServer(tmp_path, ["default"], prepared=False)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.timeout(300)
+def test_a_project_is_served_on_a_temporal_cluster(
+    project: Path, agency: Agency, server: TemporalServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trips"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".state", "__pycache__"))
+    keep_token(folder / ".state")
+    [block] = [block for block in PAGE.blocks("sh") if "engine prepare" in block.code]
+    prepare, serve = (command.replace(NAMED, server.url("default")) for command in block.commands)
+    participants = " ".join(
+        f"--participant trip.v1.{name}={agency.participants}" for name in ("HotelService", "FlightService")
+    )
+    listen = f"ORCHESTRATOR_LISTEN={Addresses.free().orchestrator}"
+    with shell(folder, f"{listen} exec {serve} {participants}") as unprepared:
+        says(unprepared, "run: orchestrator engine prepare")
+    with shell(folder, prepare) as preparing:
+        assert "SagaStatus" in says(preparing, "made")
+        assert preparing.wait(PATIENCE) == 0
+    with shell(folder, f"{listen} exec {serve} {participants}") as serving:
+        address = says(serving, "orchestrator listening on ").split()[-1]
+        assert booked(address, "Lisbon") == "STATUS_COMPLETED"
+        assert booked(address, "Atlantis") == "STATUS_COMPENSATED"
+        listed = run(str(BIN / "orchestrator"), "list", "--address", address).out
+        refused = run(str(BIN / "orchestrator"), "top", "--address", address, "--json")
+    assert listed.count("book_trip") == 2
+    assert "Temporal keeps no figures" in refused.err + refused.out
+    replayed = run(
+        str(BIN / "orchestrator"), "engine", "replay", "--engine", server.url("default"), "--sagas", "orchestrator.shop"
+    )
+    assert "replayed 0 histories" in replayed.err + replayed.out

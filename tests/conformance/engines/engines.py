@@ -1,0 +1,238 @@
+"""Every engine, and how its process is killed. A new one joins the suite by a line in ``ENGINES``."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.bootstrap import SystemClock
+from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.opening import WorkerOptions, opened
+from orchestrator.engine.temporal.replaying import replay_histories
+from orchestrator.ports.adapters import Adapters
+from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.opening import open_store
+from orchestrator.testing.conformance.engines import Mark
+from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.virtual_loop import Process
+from tests.support.postgres import new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import pytest
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.replica.replica import Replica
+    from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.temporal.sagas import TemporalSagas
+    from orchestrator.ports.journal import Journal
+    from orchestrator.testing.conformance.engines import OpenEngine
+    from orchestrator.testing.world.observer import RecordingObserver
+    from orchestrator.testing.world.participants import ScriptedParticipants
+
+    Definition = SagaDefinition[Any, Any, Any]
+    OpenJournal = Callable[[], Awaitable[Journal]]
+
+_LEASE_SECONDS: Final = 1.0
+
+
+class ReplicaUnderTest:
+    """One replica of ours after another, each a process of its own as far as the world can tell."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        participants: ScriptedParticipants,
+        observer: RecordingObserver,
+        open_journal: OpenJournal,
+    ) -> None:
+        self._definitions = definitions
+        self._participants = participants
+        self._observer = observer
+        self._open_journal = open_journal
+        self._number = 0
+        self._process = Process("none yet")
+        self._replica: Replica | None = None
+
+    @property
+    def sagas(self) -> Sagas:
+        assert self._replica is not None
+        return self._replica
+
+    async def open(self) -> None:
+        self._number += 1
+        self._process = Process(f"replica-{self._number}")
+        adapters = Adapters(
+            await self._open_journal(),
+            NetworkConnection(self._participants, self._process),
+            self._observer,
+            SystemClock(),
+            random.random,
+        )
+        self._replica = assemble(self._definitions, adapters, owner=self._process.name, lease=_LEASE_SECONDS)
+        await self._replica.worker.begin()
+
+    async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
+        """Let it hear and write nothing more, and open the next one: it has to wait for the lease, as in life."""
+        self._definitions = definitions or self._definitions
+        await self.kill()
+        await self.open()
+
+    async def kill(self) -> None:
+        assert self._replica is not None
+        worker = self._replica.worker
+        self._process.crash()
+        worker.recovery.close()
+        for each in worker.beside:
+            each.close()
+        for executor in list(worker.live.values()):
+            executor.give_way()
+        await asyncio.sleep(0)
+        await worker.adapters.journal.close()
+
+    async def close(self) -> None:
+        assert self._replica is not None
+        await self._replica.worker.close(grace=0.1)
+        await self._replica.worker.adapters.journal.close()
+
+
+def _replicas(open_journal: OpenJournal) -> OpenEngine:
+    @asynccontextmanager
+    async def opened(
+        definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+    ) -> AsyncIterator[ReplicaUnderTest]:
+        engine = ReplicaUnderTest(definitions, participants, observer, open_journal)
+        await engine.open()
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+    return opened
+
+
+@contextmanager
+def _in_memory(_request: pytest.FixtureRequest, _folder: Path) -> Iterator[OpenEngine]:
+    state = MemoryState()
+
+    async def open_it() -> Journal:
+        return MemoryJournal(SystemClock.now, state)
+
+    yield _replicas(open_it)
+
+
+@contextmanager
+def _in_a_file(_request: pytest.FixtureRequest, folder: Path) -> Iterator[OpenEngine]:
+    yield _replicas(lambda: open_store(f"sqlite:{folder}/journal.db"))
+
+
+@contextmanager
+def _on_postgres(request: pytest.FixtureRequest, _folder: Path) -> Iterator[OpenEngine]:
+    with new_database(request.getfixturevalue("postgres_server")) as url:
+        yield _replicas(lambda: open_store(url))
+
+
+class TemporalUnderTest:
+    """Workers of Temporal, one process after another as far as the participants can tell."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        participants: ScriptedParticipants,
+        observer: RecordingObserver,
+        url: str,
+        options: WorkerOptions,
+    ) -> None:
+        self._definitions = self._first = definitions
+        self._participants = participants
+        self._observer = observer
+        self._url = url
+        self._options = options
+        self._process = Process("none yet")
+        self._opened: AsyncExitStack | None = None
+        self._sagas: TemporalSagas | None = None
+
+    @property
+    def sagas(self) -> Sagas:
+        assert self._sagas is not None
+        return self._sagas
+
+    async def open(self) -> None:
+        self._process = Process("worker")
+        self._opened = AsyncExitStack()
+        self._sagas = await self._opened.enter_async_context(
+            opened(
+                await connect(self._url),
+                self._definitions,
+                NetworkConnection(self._participants, self._process),
+                self._observer,
+                SystemClock(),
+                self._options,
+            )
+        )
+
+    async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
+        """What it does goes nowhere, and the next worker begins."""
+        self._definitions = definitions or self._definitions
+        await self.close()
+        await self.open()
+
+    async def close(self) -> None:
+        assert self._opened is not None
+        self._process.crash()
+        await self._opened.aclose()
+
+    async def check_histories(self) -> None:
+        """Temporal's own replayer accepts every history, of whatever stands in the namespace."""
+        client = await connect(self._url)
+        failed = [each async for each in replay_histories(client, self._first, SystemClock()) if each.failure]
+        assert failed == []
+
+
+def _on_temporal(options: WorkerOptions) -> Callable[[pytest.FixtureRequest, Path], AbstractContextManager[OpenEngine]]:
+    @contextmanager
+    def made(request: pytest.FixtureRequest, _folder: Path) -> Iterator[OpenEngine]:
+        url = request.getfixturevalue("temporal_namespaces").take()
+
+        @asynccontextmanager
+        async def opened_engine(
+            definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+        ) -> AsyncIterator[TemporalUnderTest]:
+            engine = TemporalUnderTest(definitions, participants, observer, url, options)
+            await engine.open()
+            try:
+                yield engine
+            finally:
+                await engine.close()
+            await engine.check_histories()
+
+        yield opened_engine
+
+    return made
+
+
+ENGINES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[OpenEngine]]]] = {
+    "replicas in memory": _in_memory,
+    "replicas on sqlite": _in_a_file,
+    "replicas on postgresql": _on_postgres,
+    "temporal": _on_temporal(WorkerOptions(grace=0.0)),
+    "temporal without a cache, in short runs": _on_temporal(WorkerOptions(cached_sagas=0, most_events=60, grace=0.0)),
+}
+"""What makes an engine without sagas, for a test and its folder."""
+
+_TEMPORAL_LACKS: Final = (Mark.OLDEST_FIRST,)
+
+LACKS: Final[dict[str, Collection[Mark]]] = {
+    "temporal": _TEMPORAL_LACKS,
+    "temporal without a cache, in short runs": _TEMPORAL_LACKS,
+}
+"""What an engine does not have, by its name: as it is documented where the engine is described."""
+
+LONG: Final = tuple(name for name in ENGINES if name != "replicas in memory")
+"""Are tested by ``make test-long`` alone."""

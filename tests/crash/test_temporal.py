@@ -1,0 +1,66 @@
+"""Workers of a Temporal cluster are killed, and so is its server: every order ends once, and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from orchestrator.bootstrap import SystemClock
+from orchestrator.cli.modules import load_definitions
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.replaying import replay_histories
+from tests.crash.customers import Customers, in_turn
+from tests.crash.orders import draw
+from tests.support.temporal import TemporalServer
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.crash.invariants import Invariants
+    from tests.crash.shop import Shop
+
+NAMESPACE: Final = "shop"
+WORKERS: Final = 2
+ROUNDS: Final = 3
+ORDERS_OF_A_ROUND: Final = 8
+SERVER_KILLED: Final = frozenset({1})
+"""In which rounds the server is killed, too."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TemporalServer]:
+    server = TemporalServer(tmp_path, [NAMESPACE], database=True)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.timeout(600)  # what a killed worker had in hand is lost after seconds, and the server has to come back
+async def test_every_order_ends_once_though_workers_and_the_server_are_killed_in_turn(
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, server: TemporalServer
+) -> None:
+    url = server.url(NAMESPACE)
+    workers = [shop.orchestrator(tmp_path, engine=url) for _ in range(WORKERS)]
+    await asyncio.gather(*(worker.restart() for worker in workers))
+    async with Customers(in_turn(workers), in_flight=8) as customers:
+        everything = []
+        for number in range(ROUNDS):
+            orders = draw(chance, ORDERS_OF_A_ROUND, run=run)
+            everything.append(asyncio.ensure_future(customers.order_all(orders)))
+            await customers.have_placed(customers.acknowledged + ORDERS_OF_A_ROUND // 2)
+            victim = workers[number % WORKERS]
+            victim.kill()
+            if number in SERVER_KILLED:
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+            await victim.restart()
+        await asyncio.gather(*everything)
+        assert await invariants.broken(customers) == []
+    definitions = load_definitions(["orchestrator.shop"], ())
+    replayed = [each async for each in replay_histories(await connect(url), definitions, SystemClock())]
+    assert len(replayed) >= ROUNDS * ORDERS_OF_A_ROUND
+    assert [each for each in replayed if each.failure] == []

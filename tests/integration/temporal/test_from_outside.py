@@ -1,0 +1,227 @@
+"""What others do to workflows with Temporal's own tools, and what the engine makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.bootstrap import SystemClock
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.opening import WorkerOptions, opened
+from orchestrator.engine.temporal.replaying import replay_exported, replay_histories
+from orchestrator.errors import ActRefused, NotOffered, SettingsError
+from orchestrator.journal.acts import Act
+from orchestrator.journal.reason import ReasonCode
+from orchestrator.journal.state import Status
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.testing.conformance.engines.answers import ADA
+from orchestrator.testing.conformance.engines.harness import Stage
+from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, RECODED, sleepy, trip
+from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.observer import RecordingObserver
+from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from temporalio.client import Client
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.temporal.sagas import TemporalSagas
+    from orchestrator.journal.entries import Entry
+    from tests.support.temporal import Namespaces
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    # The SDK's own: a workflow was ended from outside while an attempt of it was in flight.
+    pytest.mark.filterwarnings("ignore:Cannot find activity to cancel"),
+]
+
+
+class Workers:
+    """The workers of one process, which is not restarted."""
+
+    def __init__(self, sagas: TemporalSagas) -> None:
+        self.sagas = sagas
+
+    async def restart(self, definitions: Sequence[SagaDefinition[Any, Any, Any]] | None = None) -> None:
+        raise AssertionError(f"nobody restarts it with {definitions}")
+
+
+@asynccontextmanager
+async def served(
+    client: Client,
+    participants: ScriptedParticipants,
+    *definitions: SagaDefinition[Any, Any, Any],
+    options: WorkerOptions | None = None,
+) -> AsyncIterator[Stage]:
+    observer = RecordingObserver()
+    network = NetworkConnection(participants, Process("worker"))
+    async with opened(
+        client, definitions, network, observer, SystemClock(), options or WorkerOptions(grace=0.0)
+    ) as sagas:
+        stage = Stage(Workers(sagas), participants, observer)
+        yield stage
+        stage.release()
+
+
+@pytest.fixture
+async def client(temporal_namespaces: Namespaces) -> Client:
+    return await connect(temporal_namespaces.take())
+
+
+async def test_a_cancel_with_temporals_own_tools_rolls_back(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        answer = stage.hold("AuthorizePayment")
+        await stage.start(trip, "trip-1")
+        await answer.asked.wait()
+
+        await client.get_workflow_handle("trip-1").cancel()
+        await asyncio.sleep(1)  # until the workflow has heard of it, which nothing tells
+        answer.give()
+        state = await stage.rests("trip-1")
+
+    assert state.status is Status.COMPENSATED
+    assert state.rollback is not None
+    assert (state.rollback.code, state.rollback.requested_by) == (ReasonCode.CANCELLED, "temporal")
+    assert stage.participants.methods() == [*FORWARD[:3], *BACKWARD[1:]]
+
+
+async def test_a_cancel_with_temporals_own_tools_after_the_pivot_changes_nothing(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        answer = stage.hold("SendConfirmation")
+        await stage.start(trip, "trip-1")
+        await answer.asked.wait()
+
+        await client.get_workflow_handle("trip-1").cancel()
+        await asyncio.sleep(1)  # as above
+        answer.give()
+        state = await stage.rests("trip-1")
+
+    assert state.status is Status.COMPLETED
+    assert tuple(stage.participants.methods()) == FORWARD
+
+
+async def test_a_terminated_saga_is_shown_with_who_and_why_and_goes_on_when_it_is_resumed(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        answer = stage.hold("AuthorizePayment")
+        await stage.start(trip, "trip-1")
+        await answer.asked.wait()
+        await client.get_workflow_handle("trip-1").terminate(reason="somebody was in a hurry")
+
+        shown = await stage.sagas.get("trip-1")
+        with pytest.raises(NotOffered):
+            await stage.sagas.skip_compensation("trip-1", "InventoryService.ReserveStock", "so it is", ADA)
+        await stage.eventually(lambda: is_listed_as_suspended(stage))
+        answer.give()
+        await stage.sagas.act(Act.RESUME, "trip-1", "that was a mistake", ADA)
+        state = await stage.rests("trip-1")
+
+    assert shown.status is Status.SUSPENDED
+    assert shown.reason is not None
+    assert "somebody was in a hurry" in shown.reason.message
+    assert state.status is Status.COMPLETED
+    assert len(stage.participants.of("ReserveStock")) == 1
+    assert len({call.key for call in stage.participants.of("AuthorizePayment")}) == 1
+
+
+async def is_listed_as_suspended(stage: Stage) -> bool:
+    found, _ = await stage.sagas.search(SagaFilter(statuses=frozenset({Status.SUSPENDED})), 10, "")
+    running, _ = await stage.sagas.search(SagaFilter(statuses=frozenset({Status.RUNNING})), 10, "")
+    return [each.saga_id for each in found] == ["trip-1"] and not running
+
+
+async def test_a_terminated_saga_can_be_rolled_back(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        answer = stage.hold("AuthorizePayment")
+        await stage.start(trip, "trip-1")
+        await answer.asked.wait()
+        await client.get_workflow_handle("trip-1").terminate()
+        answer.give()
+
+        await stage.sagas.act(Act.CANCEL, "trip-1", "rather not", ADA)
+        state = await stage.rests("trip-1")
+
+    assert state.status is Status.COMPENSATED
+    assert stage.participants.methods()[-1] == "ReleaseStock"
+    assert stage.participants.of("VoidAuthorization"), "what was in flight is in doubt, and compensated"
+
+
+async def test_a_saga_whose_code_has_diverged_can_be_rolled_back_as_its_journal_says(client: Client) -> None:
+    participants = ScriptedParticipants()
+    async with served(client, participants, sleepy) as stage:
+        await stage.start(sleepy, "sleepy-1")
+        await stage.eventually(lambda: was_sent(participants, "ReserveStock"))
+    recoded = next(each for each in RECODED if each.name == "sleepy")
+    async with served(client, participants, recoded) as stage:
+        await stage.comes_to("sleepy-1", Status.SUSPENDED)
+
+        await stage.sagas.act(Act.CANCEL, "sleepy-1", "its code is gone", ADA)
+        state = await stage.rests("sleepy-1")
+
+    assert state.status is Status.COMPENSATED
+    assert participants.methods()[-1] == "ReleaseStock"
+    assert not participants.of("ArrangeShipment")
+
+
+async def are_told(entries: Sequence[Entry]) -> bool:
+    return bool(entries)
+
+
+async def was_sent(participants: ScriptedParticipants, method: str) -> bool:
+    return bool(participants.of(method))
+
+
+async def test_the_history_tells_the_journal_without_a_worker_and_the_replayer_accepts_it(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        await stage.run(trip, "trip-1")
+        told = stage.observer.entries["trip-1"]
+        await stage.eventually(lambda: are_told(told))
+
+    read = await read_history(client, "trip-1")
+    replayed = [each async for each in replay_histories(client, [trip], SystemClock())]
+
+    assert read.entries == told
+    assert [(each.saga_id, each.failure) for each in replayed] == [("trip-1", "")]
+
+
+async def test_an_exported_history_is_replayed_without_a_server(client: Client, tmp_path: Path) -> None:
+    async with served(client, ScriptedParticipants(), trip, sleepy) as stage:
+        await stage.run(trip, "trip-1")
+        await stage.eventually(lambda: are_told(stage.observer.entries["trip-1"]))
+    exported = tmp_path / "trip-1.json"
+    exported.write_text((await client.get_workflow_handle("trip-1").fetch_history()).to_json())
+    (tmp_path / "none.json").write_text("{")
+
+    replayed = await replay_exported([trip], SystemClock(), exported)
+
+    assert replayed == ("trip-1", "")
+    with pytest.raises(SettingsError):
+        await replay_exported([trip], SystemClock(), tmp_path / "none.json")
+
+
+async def test_the_replayer_shows_both_sides_of_code_that_has_diverged(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), sleepy) as stage:
+        await stage.run(sleepy, "sleepy-1")
+    recoded = next(each for each in RECODED if each.name == "sleepy")
+
+    (replayed,) = [each async for each in replay_histories(client, [recoded], SystemClock())]
+
+    assert "ReserveStock" in replayed.failure
+    assert "ArrangeShipment" in replayed.failure
+
+
+async def test_an_act_on_a_saga_whose_workflow_has_ended_is_refused_by_its_history(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        await stage.run(trip, "trip-1")
+        await stage.eventually(lambda: are_told(stage.observer.entries["trip-1"]))
+        with pytest.raises(ActRefused):
+            await stage.sagas.act(Act.PAUSE, "trip-1", "too late", ADA)

