@@ -10,7 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.replica.timers import Timers
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status

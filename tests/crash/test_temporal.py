@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.modules import load_definitions
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.replaying import replay_histories

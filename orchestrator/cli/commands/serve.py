@@ -118,7 +118,7 @@ def _serve(settings: Settings, replica: int | None) -> None:
     # Imported here, so that `generate` runs while stubs do not fit the sagas.
     import uvloop  # noqa: PLC0415
 
-    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.bootstrap.serving import serve as run  # noqa: PLC0415
     from orchestrator.cli.processes.child import ParentProcess  # noqa: PLC0415
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """Opens the engine on a Temporal cluster: the client, the workers of this process, the facade.
 
-Args come from ``bootstrap.py``, which alone chooses this engine; it is imported where it is chosen, and not before.
+Args come from ``bootstrap.temporal``, which alone chooses this engine; it is imported where it is chosen, not before.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import random
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened

@@ -35,7 +35,7 @@ from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app

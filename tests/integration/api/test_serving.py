@@ -20,7 +20,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
-from orchestrator.bootstrap import channel_settings, opened, serve
+from orchestrator.bootstrap import opened
+from orchestrator.bootstrap.channels import channel_settings
+from orchestrator.bootstrap.serving import serve
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.credentials import Security

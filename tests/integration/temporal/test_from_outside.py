@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
