@@ -36,7 +36,7 @@ from orchestrator.channels.nats.dead_letters import NatsDeadCommands
 from orchestrator.channels.router import Router
 from orchestrator.connections.nats_security import NatsFiles, NatsSecurity, refuse_readable
 from orchestrator.connections.tls import keep_fresh
-from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address
+from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address, split_scheme
 from orchestrator.contract.rules.http import check_mapped
 from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
@@ -50,6 +50,7 @@ from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, JournalUnavailable, SagaNotCompleted, SettingsError
 from orchestrator.events.opening import SinkFiles, open_sinks
 from orchestrator.events.relays import Relays
+from orchestrator.events.shared_sink import SharedSink
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.queued import Answers
+    from orchestrator.ports.sink import Sink
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -79,6 +81,7 @@ _log = logging.getLogger("orchestrator")
 _WAIT: Final = timedelta(minutes=5)
 _YOUNG_OBJECTS: Final = 50_000
 _DAY_SECONDS: Final = 86_400.0
+_QUEUES: Final = frozenset({NATS, TLS})
 
 
 class SystemClock:
@@ -213,6 +216,8 @@ async def _on_temporal(
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
+        _refuse_queues(where)
+        _refuse_unmapped(definitions, where)
         security = security_of(settings, where)
         participants = Router(where, channel_kinds(settings, security))
         stack.push_async_callback(participants.close)
@@ -234,8 +239,11 @@ async def _on_temporal(
         options = opening.WorkerOptions(
             most_in_flight=settings.most_in_flight, grace=settings.drain_seconds, four_eyes=FourEyes(settings.four_eyes)
         )
+        sinks = [SharedSink(sink, clock) for sink in _sinks(settings)]
+        for sink in sinks:
+            stack.push_async_callback(sink.close)
         sagas = await stack.enter_async_context(
-            opening.opened(client, definitions, participants, observer, clock, options, failed)
+            opening.opened(client, definitions, participants, observer, clock, options, failed, sinks)
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
         dead_commands = NatsDeadCommands(participants.of_kind(NatsChannel))
@@ -462,6 +470,20 @@ def _refuse_unmapped(definitions: Sequence[Definition], where: Mapping[str, str]
         raise DefinitionError("\n".join(["not served, because of:", *map(str, violations)]))
 
 
+def _refuse_queues(where: Mapping[str, str]) -> None:
+    """Refuse participants behind queues: on Temporal, nobody takes their answers along through hours.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    by_queue = [f"{service}={address}" for service, address in where.items() if split_scheme(address)[0] in _QUEUES]
+    if by_queue:
+        raise SettingsError(
+            f"ORCHESTRATOR_PARTICIPANTS: {by_queue[0]} is a queue, and sagas on Temporal send no commands over queues; "
+            "give the participant an address of gRPC or HTTP, or serve its sagas without ORCHESTRATOR_ENGINE"
+        )
+
+
 def _services_of(definitions: Iterable[Definition]) -> dict[str, ServiceDescriptor]:
     """The services that the sagas call, or that compensate for them, by their full names."""
     return {name: service for definition in definitions for name, service in definition.services.items()}
@@ -588,17 +610,25 @@ def _relays(settings: Settings, journal: Journal, clock: Clock, owner: str) -> R
     Raises:
         SettingsError: a sink cannot be used as it is set.
     """
-    files = SinkFiles(settings.events_secrets, settings.events_tls_ca)
-    sinks = open_sinks(settings.events_sinks, files, nats_security(settings), insecure=settings.insecure)
     return Relays(
         journal,
-        sinks,
+        _sinks(settings),
         clock,
         owner=owner,
         lease=settings.lease_seconds,
         give_up_after=settings.events_give_up_seconds,
         keep_for=settings.events_keep_days * _DAY_SECONDS,
     )
+
+
+def _sinks(settings: Settings) -> Sequence[Sink]:
+    """Whom events are told to.
+
+    Raises:
+        SettingsError: a sink cannot be used as it is set.
+    """
+    files = SinkFiles(settings.events_secrets, settings.events_tls_ca)
+    return open_sinks(settings.events_sinks, files, nats_security(settings), insecure=settings.insecure)
 
 
 async def _pass_on(observer: ClosableObserver, republishing: Republishing) -> None:
