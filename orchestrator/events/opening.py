@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.events.sink import Sink
+    from orchestrator.ports.sink import Sink
 
 _log = logging.getLogger(__name__)
 

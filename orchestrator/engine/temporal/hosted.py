@@ -30,6 +30,7 @@ from orchestrator.journal.decisions import decided
 from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import seconded
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, SagaState, Status
 from orchestrator.journal.waiting import due_waits, matches
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.four_eyes import FourEyes
 
 ENGINE = "temporal"
@@ -79,6 +81,7 @@ class HostedSaga:
         entries: its journal so far.
         chance: evenly drawn from [0, 1), the same in every replay of the workflow.
         appended: called after each append.
+        tells: there are sinks, which are told of its life, too.
 
     Attributes:
         state: of the saga, up to its latest entry.
@@ -95,11 +98,15 @@ class HostedSaga:
         entries: list[Entry],
         chance: Callable[[], float],
         appended: Callable[[], None],
+        *,
+        tells: bool,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._serving = serving
         self._chance = chance
-        self._journal = EntriesInMemory(entries, appended)
+        self._tells = tells
+        outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
+        self._journal = EntriesInMemory(entries, outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
         self._timers = ServerClock(loop)
         self._time = JournalTime(self._timers)
@@ -113,6 +120,11 @@ class HostedSaga:
     def entries(self) -> Sequence[Entry]:
         """The journal."""
         return self._journal.entries
+
+    @property
+    def outbox(self) -> Sequence[OutboxEvent]:
+        """What the saga has told others so far, in order; where there are sinks."""
+        return self._journal.outbox
 
     @property
     def executor(self) -> Executor | None:
@@ -274,6 +286,7 @@ class HostedSaga:
             owner=ENGINE,
             token=1,
             sequence=len(self.entries),
+            tells_life=self._tells,
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None, rollback: Reason | None) -> Executor:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
+    from orchestrator.ports.sink import Sink
 
     Definition = SagaDefinition[Any, Any, Any]
 
@@ -134,6 +135,7 @@ async def opened(
     clock: Clock,
     options: WorkerOptions = WorkerOptions(),
     failed: Callable[[], object] = lambda: None,
+    sinks: Sequence[Sink] = (),
 ) -> AsyncIterator[TemporalSagas]:
     """The engine, and its workers in this process until the block is left.
 
@@ -145,6 +147,7 @@ async def opened(
         clock: the time.
         options: how the workers work.
         failed: called where a worker has ended by itself: this process advances some sagas no more.
+        sinks: whom events are told to; who closes them is the caller.
     """
     order_task_groups()
     _keep_quiet_in_replays()
@@ -152,8 +155,9 @@ async def opened(
     real = Bindings(
         [definition.commands for definition in definitions], participants, clock, most_in_flight=options.most_in_flight
     )
-    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock)
-    activities = Activities(real, observer, clock, sagas)
+    told = [sink.name for sink in sinks]
+    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
+    activities = Activities(real, observer, clock, sagas, sinks)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = [
             Worker(

@@ -23,7 +23,7 @@ import httpx2
 
 from orchestrator.events.cloud_event import binary_form, structured_form
 from orchestrator.events.http.signing import signature_headers
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +39,7 @@ _IDLE_SECONDS: Final = 30.0
 
 
 class Webhook:
-    """A :class:`~orchestrator.events.sink.Sink` behind a URL.
+    """A :class:`~orchestrator.ports.sink.Sink` behind a URL.
 
     Args:
         address: where it is.

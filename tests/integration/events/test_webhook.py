@@ -17,9 +17,9 @@ from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import read_address
 from orchestrator.events.http.sink import Webhook
 from orchestrator.events.opening import SinkFiles, open_sinks
-from orchestrator.events.sink import NotTaken
 from orchestrator.journal.events import OutboxEvent
 from orchestrator.ports.outbox import KeptEvent
+from orchestrator.ports.sink import NotTaken
 from shop.order.v1.events_pb2 import OrderPlaced
 from tests.support.webhooks import answer, receiving
 

@@ -1,4 +1,4 @@
-"""What the relay needs of a sink: to be told one event, and to say whether it has taken it."""
+"""What is needed of a sink: to be told one event, and to say whether it has taken it."""
 
 from __future__ import annotations
 
