@@ -68,9 +68,7 @@ def copy(
     if source == target:
         refuse("--from and --to name the same journal")
     if target.startswith(_CLUSTER):
-        refuse(
-            "--to names a Temporal cluster, which takes no history: let new sagas start there, and old ones end here"
-        )
+        refuse("no history can be brought to a Temporal cluster: let new sagas start there, and old ones end here")
     from_cluster = source.startswith(_CLUSTER)
     with errors_reported():
         done, left = asyncio.run(_copy_history(source, target) if from_cluster else _copy(source, target))
