@@ -40,10 +40,10 @@ from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, defaul
 from orchestrator.contract.rules.http import check_mapped
 from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.replica.figures import FigurePasses
-from orchestrator.engine.replica.limits import Limits
-from orchestrator.engine.replica.republish import Republishing
-from orchestrator.engine.replica.retention import RetentionPasses
+from orchestrator.engine.replica.capacity.limits import Limits
+from orchestrator.engine.replica.upkeep.figures import FigurePasses
+from orchestrator.engine.replica.upkeep.republish import Republishing
+from orchestrator.engine.replica.upkeep.retention import RetentionPasses
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
