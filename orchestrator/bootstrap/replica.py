@@ -23,9 +23,9 @@ from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.nats.channel import NatsChannel
 from orchestrator.doors import metrics_door
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.replica.figures import FigurePasses
-from orchestrator.engine.replica.republish import Republishing
-from orchestrator.engine.replica.retention import RetentionPasses
+from orchestrator.engine.replica.upkeep.figures import FigurePasses
+from orchestrator.engine.replica.upkeep.republish import Republishing
+from orchestrator.engine.replica.upkeep.retention import RetentionPasses
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import open_observability
 from orchestrator.ports.adapters import Adapters

@@ -64,7 +64,7 @@ def test_the_house_is_in_order(house: Path) -> None:
         ("orchestrator/cli/app.py", "orchestrator.shop.demo.orders", FLOORS),
         ("orchestrator/api/server.py", "orchestrator.engine.replica.worker", FACADE),
         ("orchestrator/shop/order_service.py", "orchestrator.store.memory", FACADE),
-        ("orchestrator/engine/run/backoff.py", "orchestrator.engine.replica.worker", ROOMS),
+        ("orchestrator/engine/run/sending/backoff.py", "orchestrator.engine.replica.worker", ROOMS),
         ("orchestrator/engine/schedules/turn.py", "orchestrator.engine.replica.worker", ROOMS),
         ("orchestrator/engine/starting.py", "orchestrator.engine.schedules.turn", ROOMS),
         ("orchestrator/journal/state.py", "orchestrator.journal.codec", CIRCLES),

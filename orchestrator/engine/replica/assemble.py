@@ -9,8 +9,8 @@ from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.bindings.rate_limit import RateLimit
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.journal.four_eyes import ONE_PERSON

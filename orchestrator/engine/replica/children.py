@@ -14,7 +14,7 @@ from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE, child_co
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
-from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.acting.acts import Acts
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalError, SagaDeleted, SagaExists
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded

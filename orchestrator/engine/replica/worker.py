@@ -20,18 +20,18 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.replica.elsewhere import Elsewhere
+from orchestrator.engine.replica.capacity.queueing import Queueing
+from orchestrator.engine.replica.capacity.room import Room
+from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.new_saga import started_now
-from orchestrator.engine.replica.queueing import Queueing
-from orchestrator.engine.replica.recovery import Recovery
-from orchestrator.engine.replica.room import Room
-from orchestrator.engine.replica.waking import Waking
-from orchestrator.engine.replica.watched import WatchedSagas
-from orchestrator.engine.replica.watching import Watchers
+from orchestrator.engine.replica.watching.elsewhere import Elsewhere
+from orchestrator.engine.replica.watching.waking import Waking
+from orchestrator.engine.replica.watching.watched import WatchedSagas
+from orchestrator.engine.replica.watching.watchers import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Overloaded, Recovering, SagaDeleted, SagaExists, SagaNotFound
 from orchestrator.journal.entries import (
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.adapters import Adapters

@@ -27,17 +27,17 @@ from typing import TYPE_CHECKING
 
 from orchestrator.definition.context import is_best_effort, running_saga, scope_path
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.backoff import InterruptibleBackoff
-from orchestrator.engine.run.command_execution import CommandExecution
-from orchestrator.engine.run.command_issuer import CommandIssuer
-from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.run.commands.command_execution import CommandExecution
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.context import RunContext
-from orchestrator.engine.run.deadline import watch_deadline
-from orchestrator.engine.run.endings import weighed_end
 from orchestrator.engine.run.first_done import first_done
-from orchestrator.engine.run.forward import Forward
-from orchestrator.engine.run.replay import replayed
-from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.forward.code import Forward
+from orchestrator.engine.run.forward.deadline import watch_deadline
+from orchestrator.engine.run.forward.endings import weighed_end
+from orchestrator.engine.run.replay.gate import replayed
+from orchestrator.engine.run.rollback.compensations import Rollback
+from orchestrator.engine.run.sending.backoff import InterruptibleBackoff
+from orchestrator.engine.run.sending.command_sender import CommandSender
 from orchestrator.engine.run.stop_control import Fail, Halt, Park, RollBack, Stop, StopControl, Suspend
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.context import SagaCode
     from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.replay import ReplayGate
+    from orchestrator.engine.run.replay.gate import ReplayGate
     from orchestrator.engine.sagas import Waiting
     from orchestrator.errors import OrchestratorError
     from orchestrator.journal.entries import ActProposed, SignalReceived

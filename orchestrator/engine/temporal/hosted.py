@@ -21,7 +21,7 @@ from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
 from orchestrator.engine.temporal.wire import write_delta

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
     from orchestrator.journal.entries import Entry
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants

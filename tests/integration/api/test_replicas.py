@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from orchestrator.engine.replica import noted_waits
 from orchestrator.engine.replica.assemble import DEFAULT_LIMITS
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaRecovered
 from orchestrator.store.opening import open_store
 from saga.v1 import saga_pb2

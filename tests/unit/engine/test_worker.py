@@ -10,10 +10,10 @@ import pytest
 
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, RetryPolicy
-from orchestrator.engine.replica import recovery
-from orchestrator.engine.run.command_issuer import CommandIssuer
+from orchestrator.engine.replica.claiming import recovery
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
-from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.forward.code import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound

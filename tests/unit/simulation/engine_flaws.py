@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from orchestrator.engine.bindings.binding import Binding
-from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
-from orchestrator.engine.run import command_sender as delivery
-from orchestrator.engine.run.command_issuer import CommandIssuer
-from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.rollback.compensations import Rollback
+from orchestrator.engine.run.sending import command_sender as delivery
+from orchestrator.engine.run.sending.command_sender import CommandSender
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal import compensation_plan as compensation
 from orchestrator.journal import keys
@@ -59,7 +59,7 @@ def compensations_are_reordered() -> Iterator[None]:
         right = compensation.plan_compensations(state)
         return right._replace(compensations=right.compensations[::-1])
 
-    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.compensations.plan_compensations", plan):
         yield
 
 
@@ -130,7 +130,7 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
         answered = tuple(each for each in right.compensations if each.outcome is StepOutcome.COMPLETED)
         return right._replace(compensations=answered)
 
-    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.compensations.plan_compensations", plan):
         yield
 
 
@@ -183,7 +183,7 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
 @contextlib.contextmanager
 def cancel_is_never_refused() -> Iterator[None]:
     """Also what is past its pivot is rolled back."""
-    with patch("orchestrator.engine.replica.acts._refuse_cancel", lambda _state: None):
+    with patch("orchestrator.engine.replica.acting.acts._refuse_cancel", lambda _state: None):
         yield
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.journal.entries import SagaRecovered
 from orchestrator.journal.state import Status

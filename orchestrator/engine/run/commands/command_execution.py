@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.run.command_sender import Attempted
+from orchestrator.engine.run.sending.command_sender import Attempted
+from orchestrator.engine.run.sending.verify_query import verify
 from orchestrator.engine.run.stop_control import RollBack, Suspend
-from orchestrator.engine.run.verify_query import verify
 from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,

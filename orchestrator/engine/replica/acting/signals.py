@@ -22,14 +22,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.receiving import asked_for, received_of, refuse_proposed
-from orchestrator.engine.replica.acts import raise_failed
+from orchestrator.engine.replica.acting.acts import raise_failed
 from orchestrator.errors import SagaExists
 from orchestrator.journal.entries import SignalReceived
 from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
-    from orchestrator.engine.replica.acts import Acts
+    from orchestrator.engine.replica.acting.acts import Acts
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
     from orchestrator.engine.sagas import Signal

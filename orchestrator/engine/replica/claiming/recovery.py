@@ -1,9 +1,9 @@
 """Claims the sagas that no replica advances, and keeps this replica's claims alive.
 
 Purpose: a saga that a crashed or silent replica no longer advances is recovered, and so is one that a failing journal
-has stopped here, and one that was parked and is due (:mod:`~orchestrator.engine.replica.timers`). Invariant: a claimed
-saga is live, or its recovery is deferred until the journal is back, or this version cannot read it, which is logged; it
-is never forgotten.
+has stopped here, and one that was parked and is due (:mod:`~orchestrator.engine.replica.claiming.timers`). Invariant: a
+claimed saga is live, or its recovery is deferred until the journal is back, or this version cannot read it, which is
+logged; it is never forgotten.
 
 A start or a claim that has failed may stand all the same, and it may come to stand at any time: while a synchronous
 standby does not answer, the transaction waits in the server for as long as that lasts. Then this replica owns a saga
@@ -20,8 +20,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.engine.replica.claiming.timers import Timers
 from orchestrator.engine.replica.pause import Pause
-from orchestrator.engine.replica.timers import Timers
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.logged import about_saga_id

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.engine.run.command_issuer import CommandIssuer
+    from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 
 
 _LONGEST_SECONDS: Final = LONGEST_ATTEMPT.total_seconds()

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.event_issuer import EventIssuer
+from orchestrator.engine.run.commands.event_issuer import EventIssuer
 from orchestrator.engine.run.issuing import Issuing
-from orchestrator.engine.run.replay import mismatch
+from orchestrator.engine.run.replay.gate import mismatch
 from orchestrator.engine.run.time_limit import cut_off_by, time_limits
-from orchestrator.engine.run.wait_issuer import WaitIssuer
+from orchestrator.engine.run.waits.wait_issuer import WaitIssuer
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.engine.run.command_execution import CommandExecution
+    from orchestrator.engine.run.commands.command_execution import CommandExecution
     from orchestrator.engine.run.context import RunContext, SagaCode
-    from orchestrator.engine.run.replay import ReplayGate
+    from orchestrator.engine.run.replay.gate import ReplayGate
     from orchestrator.journal.state import CommandState
 
 Reply = TypeVar("Reply", bound="Message")

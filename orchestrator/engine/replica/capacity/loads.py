@@ -9,7 +9,7 @@ from orchestrator.engine.sagas import Load, Loads
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from orchestrator.engine.replica.queueing import Queueing
+    from orchestrator.engine.replica.capacity.queueing import Queueing
 
 
 async def loads_of(queueing: Queueing, served: Collection[str]) -> Loads:

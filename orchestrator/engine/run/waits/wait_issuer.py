@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from orchestrator.engine.run.issued import Issued
-from orchestrator.engine.run.parking import Parking
 from orchestrator.engine.run.time_limit import TimeLimit
-from orchestrator.engine.run.wait_execution import WaitExecution
+from orchestrator.engine.run.waits.parking import Parking
+from orchestrator.engine.run.waits.wait_execution import WaitExecution
 from orchestrator.errors import SignalTimedOut
 from orchestrator.journal.waiting import matches
 from orchestrator.journal.waits import WaitEnd

@@ -12,8 +12,8 @@ from orchestrator.journal.state import ENDED, UNFINISHED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from orchestrator.engine.replica.elsewhere import Elsewhere
-    from orchestrator.engine.replica.watching import Watchers
+    from orchestrator.engine.replica.watching.elsewhere import Elsewhere
+    from orchestrator.engine.replica.watching.watchers import Watchers
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
 

@@ -22,15 +22,15 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.replica.turns import Turns
+from orchestrator.engine.replica.capacity.turns import Turns
 from orchestrator.errors import JournalError, Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from orchestrator.engine.replica.limits import Limits
-    from orchestrator.engine.replica.recovery import Recovery
-    from orchestrator.engine.replica.room import Room
+    from orchestrator.engine.replica.capacity.limits import Limits
+    from orchestrator.engine.replica.capacity.room import Room
+    from orchestrator.engine.replica.claiming.recovery import Recovery
     from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.clock import Clock, DelayedCall
     from orchestrator.ports.journal import Journal

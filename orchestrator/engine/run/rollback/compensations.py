@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.engine.run.command_sender import Attempted
     from orchestrator.engine.run.context import RunContext
+    from orchestrator.engine.run.sending.command_sender import Attempted
     from orchestrator.journal.state import CommandState
 
 

@@ -17,7 +17,7 @@ from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
     from orchestrator.engine.run.context import RunContext
-    from orchestrator.engine.run.forward import Forward
+    from orchestrator.engine.run.forward.code import Forward
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from orchestrator.journal.waiting import next_due
 if TYPE_CHECKING:
     from orchestrator.engine.run.context import RunContext
     from orchestrator.engine.run.issuing import Issuing
-    from orchestrator.engine.run.wait_execution import WaitExecution
+    from orchestrator.engine.run.waits.wait_execution import WaitExecution
 
 PARK_AFTER_SECONDS: Final = 2.0
 """For so long a saga waits in memory; and one that is due in less stays there."""

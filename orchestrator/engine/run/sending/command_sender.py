@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.queued_attempts import QueuedAttempts, Resting
-from orchestrator.engine.run.retry import delay_before
+from orchestrator.engine.run.sending.queued_attempts import QueuedAttempts, Resting
+from orchestrator.engine.run.sending.retry import delay_before
+from orchestrator.engine.run.sending.waiting import Wait
 from orchestrator.engine.run.time_limit import time_limits
-from orchestrator.engine.run.waiting import Wait
 from orchestrator.journal.entries import AttemptFailed
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected, Retry, Unknown
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.binding import Binding
-    from orchestrator.engine.run.backoff import InterruptibleBackoff
     from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.sending.backoff import InterruptibleBackoff
     from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.journal.outcome import Failure, Outcome
     from orchestrator.journal.state import Delivery, SagaState

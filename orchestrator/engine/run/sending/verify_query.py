@@ -16,7 +16,7 @@ from orchestrator.journal.outcome import Completed, Rejected
 
 if TYPE_CHECKING:
     from orchestrator.engine.bindings.binding import Binding
-    from orchestrator.engine.run.command_sender import CommandSender
+    from orchestrator.engine.run.sending.command_sender import CommandSender
 
 _DID_NOT: Final = (StatusCode.NOT_FOUND, "COMMAND_NOT_SEEN")
 

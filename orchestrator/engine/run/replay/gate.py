@@ -13,7 +13,7 @@ in doubt may be one that an operator has reopened, so it is sent although others
                        └─ something is left that it has not asked for: diverged                             │
                                        ▲──────────────── the code goes on, and comes to rest ───────────────┘
 
-That the code rests, the loop on which it is replayed knows: :mod:`orchestrator.engine.run.replay_loop`.
+That the code rests, the loop on which it is replayed knows: :mod:`orchestrator.engine.run.replay.loop`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract.redaction import redacted
-from orchestrator.engine.run.replay_loop import ReplayLoop
+from orchestrator.engine.run.replay.loop import ReplayLoop
 from orchestrator.engine.run.stop_control import diverged
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.first_done import first_done
-from orchestrator.engine.run.waiting import Waits
+from orchestrator.engine.run.sending.waiting import Waits
 
 if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock

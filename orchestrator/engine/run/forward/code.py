@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.run.endings import misfit, stop_for
-from orchestrator.engine.run.frozen import CodeFrozen
+from orchestrator.engine.run.forward.endings import misfit, stop_for
+from orchestrator.engine.run.forward.frozen import CodeFrozen
 from orchestrator.engine.run.stop_control import Stop, diverged
 from orchestrator.journal.reason import ReasonCode
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.run.command_issuer import CommandIssuer
+    from orchestrator.engine.run.commands.command_issuer import CommandIssuer
     from orchestrator.engine.run.context import RunContext, SagaCode
 
 

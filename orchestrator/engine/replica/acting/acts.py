@@ -1,7 +1,7 @@
 """What operators do to sagas: cancel, pause, resume, retry now, resolve, skip. Every act is journalled.
 
 A live saga is asked through its executor. One that rests (suspended, parked, or a completed child) is claimed first,
-so that no two replicas change it at once. What a signal does, :mod:`orchestrator.engine.replica.signals` says.
+so that no two replicas change it at once. What a signal does, :mod:`orchestrator.engine.replica.acting.signals` says.
 """
 
 from __future__ import annotations

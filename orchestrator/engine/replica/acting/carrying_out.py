@@ -18,7 +18,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.replica.asking import DONE, refusal_of
+from orchestrator.engine.replica.acting.asking import DONE, refusal_of
 from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.sagas import Signal
 from orchestrator.errors import ActRefused, JournalError
@@ -30,8 +30,8 @@ from orchestrator.journal.state import CLAIMABLE
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from orchestrator.engine.replica.acts import Acts
-    from orchestrator.engine.replica.signals import Signals
+    from orchestrator.engine.replica.acting.acts import Acts
+    from orchestrator.engine.replica.acting.signals import Signals
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.claims import Served
     from orchestrator.ports.requested_acts import RequestedAct

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
 
 
 class Room:
