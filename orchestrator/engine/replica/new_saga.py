@@ -27,5 +27,5 @@ def started_now(
     """
     now = adapters.clock.now()
     sampled = adapters.observer.samples(start.saga_id, start.traceparent)
-    started = started_entry(start, served, now, time.now(), sampled=sampled)
+    started = started_entry(start, served, now, time.after(0), sampled=sampled)
     return NewSaga(start.definition, start.version, start.digest, now, start.attributes), started

@@ -81,7 +81,8 @@ class Recovery:
         recovered: how many sagas have been so far.
         expected: how many there were at the start, where that was asked.
         reached: called again and again with whether the journal can be reached.
-        noted_time: called after each heartbeat with what the clock of the journal has just shown, in nanoseconds.
+        noted_time: called after each heartbeat with what the clock of the journal has just shown, and with what had
+            elapsed here when it was asked, both in nanoseconds.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Recovery:
         self._unclaimed: set[tuple[str, int]] = set()
         self._pause = Pause(clock)
         self.reached: Callable[[bool], None] = lambda _: None
-        self.noted_time: Callable[[int], None] = lambda _: None
+        self.noted_time: Callable[[int, int], None] = lambda _shown, _asked_at: None
         self.under_way = False
         self.recovered = 0
         self.expected = 0
@@ -236,7 +237,8 @@ class Recovery:
             _log.info("recovering: %d of %d unfinished sagas so far", self.recovered, self.expected)
 
     async def _beat(self) -> None:
-        self.noted_time(await self._journal.heartbeat(self._owner, int(self._lease * _NANOSECONDS)))
+        asked_at = self._clock.elapsed()
+        self.noted_time(await self._journal.heartbeat(self._owner, int(self._lease * _NANOSECONDS)), asked_at)
 
     async def _recover(self) -> None:
         while not self._closed:

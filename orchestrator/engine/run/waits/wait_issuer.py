@@ -83,7 +83,7 @@ class WaitIssuer:
         key = self._issuing.next_key(TIMEOUT)
         wait = self._context.writer.state.waits.get(key)
         if wait is None:
-            return self._execution.begin(key, "", "", self._context.time.now() + max(0, span))
+            return self._execution.begin(key, "", "", self._context.time.after(max(0, span)))
         if self._issuing.gate is not None:
             self._issuing.gate.note_asked(key)
         return wait
@@ -150,7 +150,7 @@ class WaitIssuer:
             case None:
                 return 0
             case timedelta():
-                return self._context.time.now() + max(0, _nanoseconds(until))
+                return self._context.time.after(max(0, _nanoseconds(until)))
             case datetime():
                 return max(1, _nanoseconds(until - _EPOCH))
 
