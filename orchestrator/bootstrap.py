@@ -354,19 +354,18 @@ async def serve(
     entry = DoorSecurity(settings, SystemClock.now)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
-    watchdog = Watchdog(
-        asyncio.get_running_loop(),
-        stopping.set,
-        patience=settings.stall_seconds,
-        grace=settings.drain_seconds,
-        note=frozen_note(settings.journal),
-    )
     if parent is not None:
         parent.watch(stopping.set)
     if settings.engine:
         await _serve_on_temporal(settings, definitions, servicers, parent, pages, listening, entry, stopping)
         return
-    with watchdog:
+    with Watchdog(
+        asyncio.get_running_loop(),
+        stopping.set,
+        patience=settings.stall_seconds,
+        grace=settings.drain_seconds,
+        note=frozen_note(settings.journal),
+    ):
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
             dead_commands = NatsDeadCommands(replica.participants.of_kind(NatsChannel))
