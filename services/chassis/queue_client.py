@@ -1,6 +1,6 @@
 """A client that says who it is over an encrypted connection alone.
 
-That of the library goes on in the clear where the server does not ask for TLS, so whoever stands between the two learns
+That of the library goes on in the clear where the server does not ask for TLS, so a machine between the two learns
 the password by answering in the place of the server.
 """
 
