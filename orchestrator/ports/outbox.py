@@ -209,7 +209,7 @@ class Outbox(SinkActs, Protocol):
     async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
         """Claim a sink for so many nanoseconds, or keep it for so long; ``None`` where another one has it.
 
-        A sink of a new name begins with the oldest event that is kept. Whoever claims it anew has another token.
+        A sink of a new name begins with the oldest event that is kept. A relay that claims it anew has another token.
         """
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:

@@ -2,8 +2,8 @@
 
 Invariant: events about one thing are read in the order in which their transactions were committed, and none is skipped.
 PostgreSQL hands out positions before it commits, so the transaction with the lower position may be committed later.
-Therefore nobody reads beyond "the last position seen": a row is read until it is marked as sent. And whoever publishes
-about a thing holds a lock on it until its transaction ends, so that no later position of that thing is committed first.
+Therefore nobody reads beyond "the last position seen": a row is read until it is marked as sent. And a transaction that
+publishes about a thing holds a lock on it until it ends, so that no later position of that thing is committed first.
 SQLite has one writer, and needs no lock.
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from google.protobuf import json_format
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.router import Router
 from orchestrator.contract.addresses import HTTP

@@ -17,6 +17,7 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.rollback.compensations import Rollback
 from orchestrator.engine.run.sending import command_sender as delivery
 from orchestrator.engine.run.sending.command_sender import CommandSender
+from orchestrator.engine.run.sending.weighing import weighed
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal import compensation_plan as compensation
 from orchestrator.journal import keys
@@ -137,12 +138,11 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
 @contextlib.contextmanager
 def any_rejection_is_taken_for_the_guards() -> Iterator[None]:
     """A rejection after doubt is definite, although a proxy may have sent it."""
-    weigh = delivery._weighed
 
-    def weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
-        return answer if isinstance(answer, Rejected) else weigh(answer, binding, in_doubt=in_doubt, spent=spent)
+    def wrong(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
+        return answer if isinstance(answer, Rejected) else weighed(answer, binding, in_doubt=in_doubt, spent=spent)
 
-    with patch.object(delivery, "_weighed", weighed):
+    with patch.object(delivery, "weighed", wrong):
         yield
 
 

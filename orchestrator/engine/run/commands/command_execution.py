@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.run.sending.command_sender import Attempted
+from orchestrator.engine.run.sending.command_sender import Attempted, ToSend
 from orchestrator.engine.run.sending.verify_query import verify
 from orchestrator.engine.run.stop_control import RollBack, Suspend
 from orchestrator.journal.entries import (
@@ -147,18 +147,17 @@ class CommandExecution:
         state = self._writer.state
         # Nothing can be done about a pivot in doubt but to ask again, however late it is.
         unhurried = state.pivoted or command.effect is Effect.PIVOT
-        return self._sender.send(
+        what = ToSend(
             binding,
             command.key,
             command.request,
-            command,
-            timeout=timeout,
+            timeout,
             gives_up=gives_up,
-            in_doubt=command.doubtful,
             until=0 if unhurried else state.forward_until,
             late=partial(self._note_late, command),
             unsent=unsent,
         )
+        return self._sender.send(what, command, in_doubt=command.doubtful)
 
     def _note(self, command: CommandState, attempted: Attempted) -> None:
         outcome, attempt, started_at = attempted

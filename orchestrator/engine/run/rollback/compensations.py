@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.sending.command_sender import ToSend
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import CompensationUnderivable
 from orchestrator.journal.compensation_plan import derive_compensation, plan_abandoned, plan_compensations
@@ -129,15 +130,15 @@ class Rollback:
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None
         key = idempotency_key(self._writer.state.saga_id, command.key)
-        attempted = await self._sender.send(
+        what = ToSend(
             undo,
             compensation_key(command.key),
             request,
-            command.compensation,
-            timeout=undo.timeout,
+            undo.timeout,
             gives_up=undo.command.on_unknown is OnUnknown.SUSPEND,
             about=(relation("compensates", key, command.method, undo.command),),
         )
+        attempted = await self._sender.send(what, command.compensation)
         failpoints.reach("compensated", command.key)
         return attempted
 

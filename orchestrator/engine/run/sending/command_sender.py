@@ -9,8 +9,8 @@
     backoff ◀──────── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
 
 Invariant: an answer speaks for its own attempt. Once an attempt may have had an effect, a later rejection ends the
-delivery as unknown (:func:`_weighed`), unless the participant's guard itself rejects; between us and it stand proxies,
-meshes and wrong backends, and they answer, too.
+delivery as unknown (see :mod:`~orchestrator.engine.run.sending.weighing`), unless the participant's guard itself
+rejects; between us and it stand proxies, meshes and wrong backends, and they answer, too.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.sending.queued_attempts import QueuedAttempts, Resting
 from orchestrator.engine.run.sending.retry import delay_before
 from orchestrator.engine.run.sending.waiting import Wait
+from orchestrator.engine.run.sending.weighing import weighed
 from orchestrator.engine.run.time_limit import time_limits
 from orchestrator.journal.entries import AttemptFailed
 from orchestrator.journal.keys import idempotency_key
@@ -62,6 +62,37 @@ class Attempted(NamedTuple):
     started_at: int
 
 
+class ToSend(NamedTuple):
+    """A command or a compensation that is to be sent: what is the same at every attempt.
+
+    Attributes:
+        binding: what to deliver, and how.
+        key: the key of the command or compensation.
+        request: the serialized request.
+        timeout: seconds that one attempt may take.
+        gives_up: the attempts are limited.
+        about: further metadata, such as ``compensates``.
+        until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
+        late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
+        unsent: is told that the saga stops before there was any attempt.
+    """
+
+    binding: Binding
+    key: str
+    request: bytes
+    timeout: float
+    gives_up: bool
+    about: tuple[tuple[str, str], ...] = ()
+    until: int = 0
+    late: Callable[[Attempted], None] | None = None
+    unsent: Callable[[], None] | None = None
+
+    @property
+    def most_attempts(self) -> int:
+        """One of a command that is not idempotent: a second one would be sent blindly."""
+        return self.binding.command.retry.attempts if self.binding.command.idempotent else 1
+
+
 def nobody_there(failure: Failure) -> bool:
     """The transport found no participant: one that says UNAVAILABLE of itself gives a reason."""
     return failure.code is StatusCode.UNAVAILABLE and not failure.reason
@@ -93,62 +124,28 @@ class CommandSender:
         self.latest: dict[str, tuple[int, int]] = {}
         self.queued = QueuedAttempts(writer, stop_control, clock)
 
-    async def send(
-        self,
-        binding: Binding,
-        key: str,
-        request: bytes,
-        delivery: Delivery,
-        *,
-        timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
-        gives_up: bool,
-        in_doubt: bool = False,
-        about: tuple[tuple[str, str], ...] = (),
-        late: Callable[[Attempted], None] | None = None,
-        unsent: Callable[[], None] | None = None,
-        until: int = 0,
-    ) -> Attempted:
-        """Attempt until the outcome is definite or, where ``gives_up``, the contract's attempts are spent.
-
-        A command that is not idempotent has one attempt: a second one would be sent blindly.
+    async def send(self, what: ToSend, delivery: Delivery, *, in_doubt: bool = False) -> Attempted:
+        """Attempt until the outcome is definite or, where it gives up, the contract's attempts are spent.
 
         Args:
-            binding: what to deliver, and how.
-            key: the key of the command or compensation.
-            request: the serialized request.
+            what: the command or compensation.
             delivery: what the journal knows of earlier attempts.
-            timeout: seconds that one attempt may take.
-            gives_up: the attempts are limited.
             in_doubt: an earlier attempt may have had an effect.
-            about: further metadata, such as ``compensates``.
-            until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
-            late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
-            unsent: is told that the saga stops before there was any attempt.
         """
-        most = binding.command.retry.attempts if binding.command.idempotent else 1
+        binding, key = what.binding, what.key
         failing_since = 0
         while True:
             attempt = self.queued.number_of(binding, delivery)
-            spent = attempt >= most
+            spent = attempt >= what.most_attempts
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
-                await self._pass(binding, key, attempt, delivery.failure, unsent if attempt == 1 else None)
-            by_queue = self.queued.next_of(binding, delivery, timeout, until)
-            started_at = self._clock.now() if by_queue is None else by_queue.started_at
-            metadata = self._metadata(key, attempt, about)
-            limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
-            self.latest[key] = attempt, started_at
-            call = self._call(binding, request, metadata, limit if by_queue is None else timeout, by_queue)
-            if self._stop_control.is_own_task() and not time_limits.get():
-                # Only the stop control stops the saga's own task, and it waits for answers.
-                answer = await call
-            else:
-                weigh = partial(_weighed, binding=binding, in_doubt=in_doubt, spent=spent)
-                answer = await self._answer(call, partial(self._hand_late, late, weigh, attempt, started_at))
+                await self._pass(binding, key, attempt, delivery.failure, what.unsent if attempt == 1 else None)
+            weigh = partial(weighed, binding=binding, in_doubt=in_doubt, spent=spent)
+            started_at, answer = await self._attempt(what, delivery, attempt, weigh)
             if isinstance(answer, Resting):
                 answer = await self.queued.rest(key, delivery, answer)
             failpoints.reach("answered", key)
-            outcome = _weighed(answer, binding, in_doubt=in_doubt, spent=spent)
-            if isinstance(outcome, (Completed, Rejected)) or (gives_up and spent):
+            outcome = weigh(answer)
+            if isinstance(outcome, (Completed, Rejected)) or (what.gives_up and spent):
                 return Attempted(outcome, attempt, started_at)
             if isinstance(outcome, Unknown) and outcome.final:
                 return Attempted(outcome, attempt, started_at)
@@ -159,6 +156,22 @@ class CommandSender:
             await self._stop_control.persist(self._writer)
             failing_since = failing_since or started_at
             await self.back_off(binding, key, attempt + 1, outcome, failing_since)
+
+    async def _attempt(
+        self, what: ToSend, delivery: Delivery, attempt: int, weigh: Callable[[Outcome], Outcome]
+    ) -> tuple[int, Outcome | Resting]:
+        """Make one attempt, admitted; when it started, and its answer."""
+        by_queue = self.queued.next_of(what.binding, delivery, what.timeout, what.until)
+        started_at = self._clock.now() if by_queue is None else by_queue.started_at
+        limit = what.timeout
+        if what.until and by_queue is None:
+            limit = max(_SHORTEST_SECONDS, min(limit, (what.until - started_at) / 1e9))
+        self.latest[what.key] = attempt, started_at
+        call = self._call(what.binding, what.request, self._metadata(what.key, attempt, what.about), limit, by_queue)
+        if self._stop_control.is_own_task() and not time_limits.get():
+            # Only the stop control stops the saga's own task, and it waits for answers.
+            return started_at, await call
+        return started_at, await self._answer(call, partial(self._hand_late, what.late, weigh, attempt, started_at))
 
     async def ask(
         self, binding: Binding, key: str, request: bytes, attempt: int, about: tuple[tuple[str, str], ...]
@@ -178,7 +191,7 @@ class CommandSender:
                 await self._pass(binding, key, asked)
             answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             assert not isinstance(answer, Resting)
-            outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
+            outcome = weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
             if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
             asked += 1
@@ -285,23 +298,3 @@ class CommandSender:
         metadata = (("idempotency-key", idempotency_key(state.saga_id, key)), ("saga-id", state.saga_id), *about)
         traceparent = attempt_traceparent(state.saga_id, state.traceparent, state.sampled, key, attempt)
         return (*metadata, ("traceparent", traceparent)) if traceparent else metadata
-
-
-def _weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
-    """What an answer to one attempt says about the command.
-
-    Args:
-        answer: to the latest attempt.
-        binding: the command.
-        in_doubt: an earlier attempt may have had an effect.
-        spent: the contract's attempts are.
-    """
-    if isinstance(answer, Completed):
-        flaw = binding.flaw(answer.reply)
-        return answer if flaw is None else Unknown(flaw, final=spent)
-    if not isinstance(answer, Rejected) or answer.echoed or not in_doubt or binding.is_query:
-        return answer
-    if binding.compensates and spent:
-        return answer  # it goes before an operator, who is told what was said
-    # What is retried until it succeeds is retried; for the others another attempt tells no more.
-    return Unknown(answer.failure, final=binding.command.effect is not Effect.RETRYABLE)
