@@ -288,7 +288,7 @@ async def _assembled(
         )
         worker = replica.worker
         relays = _relays(settings, journal, clock, owner)
-        worker.on_told = relays.wake if relays.each else None
+        worker.live.on_told = relays.wake if relays.each else None
         relays.open()
         # After the sagas are stopped: what they tell last is told, too.
         stack.push_async_callback(relays.close, settings.drain_seconds)
@@ -297,7 +297,7 @@ async def _assembled(
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
         await republishing.open()
-        worker.note = frozen_note(settings.journal)
+        worker.live.frozen.note = frozen_note(settings.journal)
         archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
         worker.beside.append(FigurePasses(journal, clock))
         worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
