@@ -61,7 +61,7 @@ def assemble(
     )
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
-    worker.tells_life = tells_life
+    worker.live.tells_life = tells_life
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
     return Replica(worker, four_eyes)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from orchestrator.engine.bindings.binding import Binding
+from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
 from orchestrator.engine.replica.claiming.recovery import Recovery
-from orchestrator.engine.replica.worker import Worker
 from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.rollback.compensations import Rollback
@@ -190,15 +190,15 @@ def cancel_is_never_refused() -> Iterator[None]:
 @contextlib.contextmanager
 def results_are_forgotten() -> Iterator[None]:
     """Recovery sends what the journal knows the result of."""
-    recover = Worker.recover
+    recover = ClaimedSagas.recover
 
-    def forgetful(self: Worker, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
+    def forgetful(self: ClaimedSagas, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
         for command in state.commands.values():
             if command.outcome is StepOutcome.COMPLETED and not state.rollback:
                 state.reopen(command)
         return recover(self, claim, entries, state, **more)
 
-    with patch.object(Worker, "recover", forgetful):
+    with patch.object(ClaimedSagas, "recover", forgetful):
         yield
 
 

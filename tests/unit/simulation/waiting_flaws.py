@@ -36,7 +36,7 @@ def a_timer_fires_again_after_a_failover() -> Iterator[None]:
     def due(state: SagaState, now: int) -> list[WaitState]:
         return [wait for wait in state.waits.values() if 0 < wait.due_at <= now and wait.how is not WaitEnd.LEFT]
 
-    with patch("orchestrator.engine.replica.worker.due_waits", due):
+    with patch("orchestrator.engine.replica.advancing.claimed_sagas.due_waits", due):
         yield
 
 

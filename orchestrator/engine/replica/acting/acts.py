@@ -147,7 +147,7 @@ class Acts:
         said = partial(decided, act, decision, evidence=evidence, by=requested_by, request_id=request_id)
         said(await self._worker.get(saga_id), now=self._now())  # refused before anything is claimed, if it is to be
         claim, state, entries = await self._claim(act, saga_id)
-        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        writer = self._worker.live.writer(state, token=claim.token, sequence=len(entries))
         entry = said(state, now=self._now())
         journalled = seconded(act, state, entry) if self._four_eyes.needs_two(act) else entry
         writer.record(journalled)
@@ -188,7 +188,7 @@ class Acts:
     async def _suspend_waiting(self, saga_id: str, reason: Reason) -> SagaState:
         """Pause a saga that waits outside memory: parked or queued."""
         claim, state, entries = await self._claim(Act.PAUSE, saga_id)
-        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        writer = self._worker.live.writer(state, token=claim.token, sequence=len(entries))
         if state.status is not Status.SUSPENDED:  # it may have been until it was claimed
             writer.record(SagaSuspended(self._now(), reason))
         await writer.persist()

@@ -84,7 +84,7 @@ class Signals:
             executor: Executor = self._worker.recover(claim, entries, state, going_on=going_on)
             await executor.ensure_persisted()
             return executor.state
-        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        writer = self._worker.live.writer(state, token=claim.token, sequence=len(entries))
         writer.record(received)
         await writer.persist()
         refuse_proposed(state, signal)
@@ -97,4 +97,4 @@ class Signals:
             ActRefused: it cannot be given to this saga as it stands.
         """
         served = self._worker.served.find(state.definition, state.version)
-        return received_of(state, signal, served, self._four_eyes, self._worker.time.now())
+        return received_of(state, signal, served, self._four_eyes, self._worker.live.time.now())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orchestrator.engine.run.rollback.compensations
 from orchestrator.contract.command import Effect
+from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
 from orchestrator.engine.replica.claiming.recovery import Recovery
-from orchestrator.engine.replica.worker import Worker
 from orchestrator.engine.run.rollback.compensations import Rollback
 from orchestrator.engine.run.sending.command_sender import CommandSender
 from orchestrator.engine.run.stop_control import StopControl
@@ -135,13 +135,13 @@ def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:
 
 
 def sends_again_what_is_journalled(patch: pytest.MonkeyPatch) -> None:
-    recover = Worker.recover
+    recover = ClaimedSagas.recover
 
     def forget(self: Any, claim: Any, entries: Any, state: SagaState, **more: Any) -> Any:
         kept = [entry for entry in entries if not isinstance(entry, CommandCompleted)]
         return recover(self, claim, entries, fold(state.saga_id, kept), **more)
 
-    patch.setattr(Worker, "recover", forget)
+    patch.setattr(ClaimedSagas, "recover", forget)
 
 
 def gives_compensations_up(patch: pytest.MonkeyPatch) -> None:
