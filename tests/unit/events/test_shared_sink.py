@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from orchestrator.events.shared_sink import SharedSink
@@ -16,6 +17,8 @@ from tests.support.journals import told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import pytest
 
 DOWN = NotTaken("nobody there", answered=False)
 MANY = 40
@@ -61,7 +64,11 @@ def test_a_sink_that_takes_nothing_is_asked_by_one_saga_at_a_time() -> None:
     run(test)
 
 
-def test_a_sink_that_is_back_takes_what_comes() -> None:
+def test_a_sink_that_is_back_takes_what_comes_and_the_log_tells_each_change_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
     async def test(sink: ScriptedSink, shared: SharedSink) -> None:
         sink.answer = lambda _event: DOWN
         await told_at_once(shared, MANY)
@@ -72,6 +79,7 @@ def test_a_sink_that_is_back_takes_what_comes() -> None:
         assert await told_at_once(shared, MANY) == [None] * MANY
 
     run(test)
+    assert caplog.messages == ["sink takes no events: nobody there", "sink takes events again"]
 
 
 def test_no_more_deliveries_than_the_sink_says_are_under_way_at_once() -> None:
