@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.four_eyes import FourEyes
 
 ENGINE = "temporal"
@@ -87,6 +86,7 @@ class HostedSaga:
         state: of the saga, up to its latest entry.
         flushed: how many entries are in the history.
         told: how many the observer was told.
+        outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
     """
@@ -105,8 +105,8 @@ class HostedSaga:
         self._serving = serving
         self._chance = chance
         self._tells = tells
-        outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
-        self._journal = EntriesInMemory(entries, outbox, appended)
+        self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
+        self._journal = EntriesInMemory(entries, self.outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
         self._timers = ServerClock(loop)
         self._time = JournalTime(self._timers)
@@ -120,11 +120,6 @@ class HostedSaga:
     def entries(self) -> Sequence[Entry]:
         """The journal."""
         return self._journal.entries
-
-    @property
-    def outbox(self) -> Sequence[OutboxEvent]:
-        """What the saga has told others so far, in order; where there are sinks."""
-        return self._journal.outbox
 
     @property
     def executor(self) -> Executor | None:
