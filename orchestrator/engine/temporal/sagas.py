@@ -102,7 +102,7 @@ class TemporalSagas:
         self._clock = clock
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
-        watching = Watching(client, self.get, clock)
+        watching = Watching(client, self.get, self._get_ended, clock)
         self.watch = watching.watch
         self.watch_all = watching.watch_all
         self.wait = watching.wait
@@ -153,6 +153,7 @@ class TemporalSagas:
                     task_queue=names.queue_of(start.definition, start.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    request_eager_start=True,
                     search_attributes=attributes,
                     memo=memo,
                 )
@@ -353,6 +354,9 @@ class TemporalSagas:
             await self._workflows.act(saga_id, "RELEASE", "its parent has ended", _PARENT, PATIENCE_SECONDS)
         except SagaNotFound:
             return  # it was never started
+
+    async def _get_ended(self, saga_id: str) -> SagaState:
+        return fold(saga_id, (await self._workflows.look_back(saga_id)).entries)
 
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)
