@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import Answered, bytes_of, read, read_events, write_answer
+from orchestrator.engine.temporal.wire import Answered, bytes_of, read, read_delta, read_events, write_answer
 from orchestrator.engine.temporal.workflow import too_large
 from orchestrator.errors import JournalError, SagaNotFound
 from orchestrator.journal.fold import fold
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
@@ -44,9 +43,6 @@ _TURN_SECONDS: Final = 1.0
 
 class Children(Protocol):
     """What an activity asks of other sagas."""
-
-    async def entries(self, saga_id: str) -> list[Entry]:
-        """The journal of a saga; empty where there is none."""
 
     async def wait(self, saga_id: str, seconds: float) -> SagaState:
         """A saga once it has ended or is suspended, or as it stands after so many seconds."""
@@ -144,15 +140,21 @@ class Activities:
             await self._children.release_child(child_id)
 
     @activity.defn(name=names.TELL)
-    async def tell(self, about: bytes, delta: bytes) -> None:  # noqa: ARG002 - it is in the history
-        """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics."""
-        asked, saga_id = read(about), activity.info().workflow_id
+    async def tell(self, told: int, journal: bytes, delta: bytes) -> bytes:
+        """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics.
+
+        Args:
+            told: how many entries it was told before.
+            journal: the whole of it.
+            delta: the entries that go into the history with the answer, which is the delta.
+        """
+        saga_id = activity.info().workflow_id
         assert saga_id is not None
-        entries = (await self._children.entries(saga_id))[: asked["until"]]
-        told = asked["told"]
+        entries = read_delta(journal)[1]
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
+        return delta
 
     @activity.defn(name=names.PUBLISH)
     async def publish_events(self, about: bytes, events: bytes, delta: bytes) -> int:  # noqa: ARG002 - it is in the history
@@ -232,8 +234,8 @@ async def _heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(_BEAT_SECONDS)  # first: a heartbeat is a transaction of the server
             activity.heartbeat()
-            await asyncio.sleep(_BEAT_SECONDS)
 
     beating = asyncio.ensure_future(beat())
     try:

@@ -55,10 +55,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CACHED_SAGAS: Final = 1_000
-_POLLERS: Final = 2
+_POLLERS: Final = 5
+"""Of the tasks of workflows: all but one of them ask for sagas that are in memory here. More of them do not help a busy
+server: it gives out a task that it cannot note in time, and gives it out again only after ten seconds."""
+_ACTIVITY_POLLERS: Final = 2
 _THREADS: Final = 8
-_STICKY: Final = timedelta(seconds=2)
-"""How long a saga's task is kept for the process that has the saga in memory, and may be dead."""
+_STICKY: Final = timedelta(seconds=5)
+"""How long a saga's task is kept for the process that has the saga in memory, and may be dead. Where a busy cluster
+takes longer, each task costs more: the saga is replayed."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ async def opened(
                 interceptors=[HandOver(hosting)],
                 max_cached_workflows=options.cached_sagas,
                 workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
-                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
+                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_ACTIVITY_POLLERS),
                 sticky_queue_schedule_to_start_timeout=_STICKY,
                 graceful_shutdown_timeout=timedelta(seconds=options.grace),
             )

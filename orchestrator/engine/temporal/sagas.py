@@ -105,7 +105,7 @@ class TemporalSagas:
         self._sinks = sinks
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
-        watching = Watching(client, self.get, clock)
+        watching = Watching(client, self.get, self._get_ended, clock)
         self.watch = watching.watch
         self.watch_all = watching.watch_all
         self.wait = watching.wait
@@ -158,6 +158,7 @@ class TemporalSagas:
                     task_queue=names.queue_of(start.definition, start.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    request_eager_start=True,
                     search_attributes=attributes,
                     memo=memo,
                 )
@@ -363,6 +364,9 @@ class TemporalSagas:
         """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
         async with told_as_journal_errors(saga_id):
             return await self._workflows.has_told(saga_id, sink)
+
+    async def _get_ended(self, saga_id: str) -> SagaState:
+        return fold(saga_id, (await self._workflows.look_back(saga_id)).entries)
 
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)

@@ -60,6 +60,7 @@ SERVING: Final = "orchestrator_serving"
 """Under this name a worker hands what it serves to the workflows that it hosts."""
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
+_THRICE: Final = RetryPolicy(maximum_attempts=3)
 _GRACE_SECONDS: Final = 30.0
 _LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
@@ -84,8 +85,8 @@ class SagaWorkflow:
         self._children: dict[str, None] = {}
 
     @workflow.run
-    async def run(self, opening: bytes, first: bytes, second: bytes) -> None:
-        """Host the saga to its end, or to a new run.
+    async def run(self, opening: bytes, first: bytes, second: bytes) -> bytes:
+        """Host the saga to its end, or to a new run; the entries that are not in the history yet.
 
         Args:
             opening: why the workflow is there: a start, a run that was too long, or one that was ended from outside.
@@ -109,6 +110,7 @@ class SagaWorkflow:
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
         await self._host(saga)
+        return saga.flush() if saga.flushed < len(saga.entries) else b""
 
     async def _host(self, saga: HostedSaga) -> None:
         while True:
@@ -172,18 +174,24 @@ class SagaWorkflow:
         return self._released or not saga.state.parent_id or saga.state.status is not Status.COMPLETED
 
     async def _tell(self, saga: HostedSaga) -> None:
-        """Have the observer told of what is new, and put that into the history."""
+        """Have the observer told of what is new, and put that into the history.
+
+        A local activity does it: it has no effect that must be durable before, and costs no transaction of its own.
+        """
         if saga.told == len(saga.entries) == saga.flushed:
             return
         told, saga.told = saga.told, len(saga.entries)
-        telling = workflow.start_activity(
+        first = saga.flushed
+        telling = workflow.start_local_activity(
             names.TELL,
-            args=[write(told=told, until=saga.told), saga.flush()],
+            args=[told, write_delta(0, saga.entries), saga.flush()],
             start_to_close_timeout=_TELL,
-            schedule_to_close_timeout=timedelta(hours=1),
+            retry_policy=_THRICE,
+            result_type=bytes,
         )
         await self._until(telling.done, saga)
         if not telling.cancelled() and (error := telling.exception()) is not None:
+            saga.flushed = first
             workflow.logger.warning("the observer was not told: %s", error)
 
     async def _leave(self, saga: HostedSaga) -> None:
