@@ -99,7 +99,7 @@ async def _copy(source: str, target: str) -> tuple[CopyProgress, Mapping[str, in
 
 
 async def _copy_history(source: str, target: str) -> tuple[CopyProgress, Mapping[str, int]]:
-    from orchestrator.bootstrap import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
     from orchestrator.store.copying_history import copy_history  # noqa: PLC0415 - as above
     from orchestrator.store.opening import open_store  # noqa: PLC0415 - as above

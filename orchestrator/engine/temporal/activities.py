@@ -89,6 +89,7 @@ class Activities:
             self.roll_back_child,
             self.release_children,
             self.tell,
+            self.keep,
             self.publish_events,
         ]
 
@@ -153,6 +154,10 @@ class Activities:
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
+
+    @activity.defn(name=names.KEEP)
+    async def keep(self, piece: bytes) -> None:
+        """Nothing: a piece of the journal is in the history, because this was asked for."""
 
     @activity.defn(name=names.PUBLISH)
     async def publish_events(self, about: bytes, events: bytes, delta: bytes) -> int:  # noqa: ARG002 - it is in the history

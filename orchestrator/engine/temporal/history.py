@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from temporalio.api.enums.v1 import EventType
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import bytes_of, read, read_delta
+from orchestrator.engine.temporal.wire import Pieces, bytes_of, read, read_delta
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -32,7 +32,14 @@ _ENDED_FROM_OUTSIDE = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed as a workflow",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled as a workflow",
 }
-_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.PUBLISH: 2, names.TELL: 1}
+_DELTA_AT = {
+    names.SEND_COMMAND: 2,
+    names.AWAIT_CHILD: 2,
+    names.ROLL_BACK_CHILD: 2,
+    names.PUBLISH: 2,
+    names.TELL: 1,
+    names.KEEP: 0,
+}
 
 
 class ReadHistory(NamedTuple):
@@ -68,12 +75,14 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
     entries: list[Entry] = []
     why_ended = diverged = ""
     at = 0
+    pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
         for data in _deltas(event):
-            first, part = read_delta(data)
-            if first == len(entries):
-                entries += part
+            if whole := pieces.add(data):
+                first, part = read_delta(whole)
+                if first <= len(entries):
+                    entries += part[len(entries) - first :]
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:

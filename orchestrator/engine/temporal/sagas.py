@@ -27,11 +27,11 @@ from orchestrator.engine.sagas import (
 )
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.asking import Asked, Workflows, told_as_journal_errors
-from orchestrator.engine.temporal.beginning import new_saga, parts_of, shown_of
+from orchestrator.engine.temporal.beginning import new_saga, shown_of
 from orchestrator.engine.temporal.finding import query_of, record_of
 from orchestrator.engine.temporal.history import read_start
 from orchestrator.engine.temporal.watching import Watching
-from orchestrator.engine.temporal.wire import read_delta, text_of, write
+from orchestrator.engine.temporal.wire import read_delta, text_of, write, write_delta
 from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SagaExists, SagaNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
@@ -375,6 +375,8 @@ class TemporalSagas:
         return asked
 
     async def _act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
+        if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
+            raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
         try:
             if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
                 return
@@ -405,19 +407,24 @@ class TemporalSagas:
         entries = asked.entries[:-1]
         state = fold(saga_id, entries)
         handle = self._client.get_workflow_handle(saga_id)
+        journal = write_delta(0, entries)
+        if len(journal) > names.MOST_TOGETHER_BYTES:
+            most = names.MOST_TOGETHER_BYTES
+            raise NotOffered(
+                f"the journal of saga {saga_id} has {len(journal)} bytes, and Temporal gives a new run {most} at most"
+            )
         async with told_as_journal_errors(saga_id):
             described = await handle.describe()
             if asked.diverged:
                 await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
             digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
             attributes, memo = shown_of(state, digest)
-            first, second = parts_of(entries)
             # What it has told since that run began, it tells again: with the same ids.
             published = (await read_start(self._client, saga_id))[0].get("published", {})
             why = "rest" if asked.diverged else "recover"
             await self._client.start_workflow(
                 names.WORKFLOW,
-                args=[write(why=why, told=0, published=published), first, second],
+                args=[write(why=why, told=0, published=published), journal, b""],
                 id=saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
