@@ -81,4 +81,4 @@ def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, di
     ]
     if state.ended_at is not None:
         pairs.append(SearchAttributePair(keys.ENDED_AT, state.ended_at))
-    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest}
+    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest, names.STARTED_MEMO: state.started_at}

@@ -31,6 +31,9 @@ REASON: Final = "SagaReason"
 COMMAND: Final = "SagaFailedCommand"
 
 DIGEST_MEMO: Final = "saga_digest"
+STARTED_MEMO: Final = "saga_started_at"
+"""The same instant as the search attribute, which a list of the server rounds to some 256 ns."""
+
 CAUSE_MEMO: Final = "saga_cause"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000

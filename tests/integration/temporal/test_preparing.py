@@ -15,7 +15,7 @@ from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
 from orchestrator.engine.temporal.examining import examine_cluster
 from orchestrator.engine.temporal.opening import opened
 from orchestrator.engine.temporal.preparing import TYPES, prepare, readiness
-from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SettingsError
+from orchestrator.errors import InvalidInput, JournalUnavailable, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.testing.conformance.engines.harness import Stage
@@ -116,8 +116,9 @@ async def test_what_is_not_offered_says_so(temporal_namespaces: Namespaces) -> N
             await stage.start(trip, "large-1", StartOrderRequest(customer_id="a" * 2_000_000))
         with pytest.raises(InvalidInput):
             await sagas.search(SagaFilter(), 10, "no token")
-        with pytest.raises(NotOffered):
-            await sagas.search(SagaFilter(), 10, "", oldest_first=True)
+        for token in ("no token", "1", "x:1"):
+            with pytest.raises(InvalidInput):
+                await sagas.search(SagaFilter(), 10, token, oldest_first=True)
         assert await sagas.entries("large-1") == []
 
 
