@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.access.facades import Facades
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.bootstrap.participants import open_participants
+from orchestrator.bootstrap.participants import addresses, open_participants
 from orchestrator.bootstrap.relays import sinks_of
 from orchestrator.bootstrap.served import refuse_violations
 from orchestrator.channels.nats.channel import NatsChannel
@@ -84,9 +84,9 @@ async def on_temporal(
     """
     absent, opening = map(temporal_engine, ("absent", "opening"))
     refuse_violations(definitions)
+    _refuse_queues(addresses(definitions, settings.participants))
     async with AsyncExitStack() as stack:
         participants = await stack.enter_async_context(open_participants(settings, definitions))
-        _refuse_queues(participants.where)
         clock, router = SystemClock(), participants.router
         observer = open_observability(os.environ, participants.where, metrics_door(settings, entry))
         stack.push_async_callback(observer.close)

@@ -8,6 +8,7 @@ once that it does not, and when to come back.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.events.failing import SinkHealth
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import KeptEvent
     from orchestrator.ports.sink import Sink
+
+_log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_SECONDS: Final = 1.0
 
@@ -63,8 +66,13 @@ class SharedSink:
             failure = await self._sink.tell(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's, and holds up its saga alone
             failure = NotTaken(f"{type(error).__name__}: {error}", answered=True)
+        was_failing = self._health.failing_since is not None
         if failure is None:
             self._health.note_taken(self._clock.now())
         else:
             self._health.note_failed(event.event.saga_id, failure, self._clock.now())
+        if was_failing and failure is None:
+            _log.info("%s takes events again", self.name)
+        elif not was_failing and self._health.failing_since is not None:
+            _log.warning("%s takes no events: %s", self.name, self._health.error)
         return failure

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
@@ -177,8 +177,7 @@ class Activities:
                 if failure is not None and taken:
                     return taken
                 if failure is not None:
-                    pause = timedelta(seconds=failure.retry_after) if failure.retry_after else None
-                    raise ApplicationError(failure.error, type="NOT_TAKEN", next_retry_delay=pause)
+                    raise _not_taken(failure)
         return len(wanted)
 
     async def _tell(self, sink: Sink, event: KeptEvent) -> NotTaken | None:
@@ -219,6 +218,13 @@ class Activities:
         if isinstance(outcome, Completed) and len(answer) > names.MOST_PAYLOAD_BYTES:
             return self._answer(Unknown(too_large("the reply", len(answer)), final=True))
         return answer
+
+
+def _not_taken(failure: NotTaken) -> ApplicationError:
+    """An event that was refused is logged at each try; that nobody takes any, the sink logs by itself, once."""
+    pause = timedelta(seconds=failure.retry_after) if failure.retry_after else None
+    kind = ApplicationErrorCategory.UNSPECIFIED if failure.answered else ApplicationErrorCategory.BENIGN
+    return ApplicationError(failure.error, type="NOT_TAKEN", next_retry_delay=pause, category=kind)
 
 
 def _unavailable(error: Exception) -> Unknown:

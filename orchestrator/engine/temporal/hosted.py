@@ -21,7 +21,7 @@ from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
 from orchestrator.engine.temporal.wire import write_delta
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.four_eyes import FourEyes
 
 ENGINE = "temporal"
@@ -89,6 +88,7 @@ class HostedSaga:
         state: of the saga, up to its latest entry.
         flushed: how many entries are in the history.
         told: how many the observer was told.
+        outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
     """
@@ -110,8 +110,8 @@ class HostedSaga:
         self._tells = tells
         self._flushing = asyncio.Lock()
         self.outgoing = outgoing
-        outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
-        self._journal = EntriesInMemory(entries, outbox, appended)
+        self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
+        self._journal = EntriesInMemory(entries, self.outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
         self._timers = ServerClock(loop)
         self._time = JournalTime(self._timers)
@@ -125,11 +125,6 @@ class HostedSaga:
     def entries(self) -> Sequence[Entry]:
         """The journal."""
         return self._journal.entries
-
-    @property
-    def outbox(self) -> Sequence[OutboxEvent]:
-        """What the saga has told others so far, in order; where there are sinks."""
-        return self._journal.outbox
 
     @property
     def executor(self) -> Executor | None:

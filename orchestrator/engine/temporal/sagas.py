@@ -14,8 +14,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from orchestrator.engine.receiving import received_of
 from orchestrator.engine.replay_check import Finding, Verifier
-from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.waiting import journalled_waits
+from orchestrator.engine.run.rollback.preview import preview
+from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import (
     PATIENCE_SECONDS,
     Load,

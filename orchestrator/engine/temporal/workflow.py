@@ -62,7 +62,7 @@ SERVING: Final = "orchestrator_serving"
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
 _GRACE_SECONDS: Final = 30.0
-_LAST_EVENTS_SECONDS: Final = 5.0
+_LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
 _PAGE_ENTRIES: Final = 1_000
 _TEXT_BYTES: Final = 600_000

@@ -44,7 +44,7 @@ class Webhook:
     Args:
         address: where it is.
         secrets: with which what is sent is signed; none for a receiver that does not ask for that.
-        context: what makes what a connection is secured with; ``None`` for http.
+        context: what each connection is secured with; ``None`` for http.
         timeout: seconds that one delivery takes at most.
         now: seconds since the epoch, UTC.
     """

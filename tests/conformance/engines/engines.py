@@ -88,7 +88,7 @@ class ReplicaUnderTest:
             self._relays = Relays(
                 adapters.journal, self._sinks, clock, owner=owner, lease=lease, give_up_after=day, keep_for=day
             )
-            self._replica.worker.on_told = self._relays.wake
+            self._replica.worker.live.on_told = self._relays.wake
             self._relays.open()
         await self._replica.worker.begin()
 

@@ -1,4 +1,4 @@
-"""The relay: at least once, in the order of each saga, whatever the sink does and whoever dies. In virtual time."""
+"""The relay: at least once, in the order of each saga, whatever the sink does and whichever replica dies."""
 
 from __future__ import annotations
 
