@@ -85,6 +85,7 @@ class Activities:
             self.roll_back_child,
             self.release_children,
             self.tell,
+            self.keep,
             self.publish_events,
         ]
 
@@ -155,6 +156,10 @@ class Activities:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
         return delta
+
+    @activity.defn(name=names.KEEP)
+    async def keep(self, piece: bytes) -> None:
+        """Nothing: a piece of the journal is in the history, because this was asked for."""
 
     @activity.defn(name=names.PUBLISH)
     async def publish_events(self, about: bytes, events: bytes, delta: bytes) -> int:  # noqa: ARG002 - it is in the history

@@ -14,13 +14,13 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from orchestrator.engine.sagas import Served, StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
 
-__all__ = ["Beginning", "keys", "new_saga", "parts_of", "shown_of"]
+__all__ = ["Beginning", "keys", "new_saga", "shown_of"]
 
 
 class Beginning(NamedTuple):
@@ -81,13 +81,4 @@ def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, di
     ]
     if state.ended_at is not None:
         pairs.append(SearchAttributePair(keys.ENDED_AT, state.ended_at))
-    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest}
-
-
-def parts_of(entries: Sequence[Entry]) -> tuple[bytes, bytes]:
-    """A whole journal in the two payloads with which a run begins."""
-    whole = write_delta(0, entries)
-    if len(whole) <= names.MOST_PAYLOAD_BYTES:
-        return whole, b""
-    half = len(entries) // 2
-    return write_delta(0, entries[:half]), write_delta(half, entries[half:])
+    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest, names.STARTED_MEMO: state.started_at}

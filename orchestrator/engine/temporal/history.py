@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from temporalio.api.enums.v1 import EventType
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import bytes_of, read, read_delta
+from orchestrator.engine.temporal.wire import Pieces, bytes_of, read, read_delta
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -33,7 +33,13 @@ _ENDED_FROM_OUTSIDE = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed as a workflow",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled as a workflow",
 }
-_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.PUBLISH: 2}
+_DELTA_AT = {
+    names.SEND_COMMAND: 2,
+    names.AWAIT_CHILD: 2,
+    names.ROLL_BACK_CHILD: 2,
+    names.PUBLISH: 2,
+    names.KEEP: 0,
+}
 _LOCAL_ACTIVITY = "core_local_activity"
 
 
@@ -70,9 +76,10 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
     parts: list[tuple[int, list[Entry]]] = []
     why_ended = diverged = ""
     at = 0
+    pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
-        parts += map(read_delta, _deltas(event))
+        parts += [read_delta(whole) for data in _deltas(event) if (whole := pieces.add(data))]
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:

@@ -102,9 +102,10 @@ class Publishing:
             if batch and size > _BATCH_BYTES:
                 break
             batch.append(KeptEvent(position, event))
+        events = write_events(batch)
         taken: int = await workflow.execute_activity(
             names.PUBLISH,
-            args=[write(sink=sink), write_events(batch), self._saga.flush()],
+            args=[write(sink=sink), events, await self._saga.flush(len(events))],
             activity_id=f"{names.PUBLISH} {sink} {first + 1}",
             start_to_close_timeout=_TIMEOUT,
             heartbeat_timeout=names.HEARTBEAT,

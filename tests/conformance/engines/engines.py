@@ -17,7 +17,6 @@ from orchestrator.events.shared_sink import SharedSink
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
-from orchestrator.testing.conformance.engines import Mark
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.virtual_loop import Process
 from tests.support.postgres import new_database
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.sink import Sink
-    from orchestrator.testing.conformance.engines import OpenEngine
+    from orchestrator.testing.conformance.engines import Mark, OpenEngine
     from orchestrator.testing.world.observer import RecordingObserver
     from orchestrator.testing.world.participants import ScriptedParticipants
 
@@ -257,13 +256,8 @@ ENGINES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContext
 }
 """What makes an engine without sagas, for a test and its folder."""
 
-_TEMPORAL_LACKS: Final = (Mark.OLDEST_FIRST,)
-
-LACKS: Final[dict[str, Collection[Mark]]] = {
-    "temporal": _TEMPORAL_LACKS,
-    "temporal without a cache, in short runs": _TEMPORAL_LACKS,
-}
-"""What an engine does not have, by its name: as it is documented where the engine is described."""
+LACKS: Final[dict[str, Collection[Mark]]] = {}
+"""What an engine does not have, by its name: as it is documented where the engine is described. None lacks anything."""
 
 LONG: Final = tuple(name for name in ENGINES if name != "replicas in memory")
 """Are tested by ``make test-long`` alone."""

@@ -48,7 +48,6 @@ _SINK_SECONDS: Final = 1.0
 class Mark(enum.Enum):
     """What an engine may lack. Each one is declared by the engine, and documented where it is described."""
 
-    OLDEST_FIRST = "lists sagas in the order of their starts, the oldest first"
     REASON_TEXT = "finds sagas by a text in the sentence that says why they stopped"
     FIGURES = "tells how sagas fared over time"
     INPUTS = "tells the inputs of many sagas at once"
