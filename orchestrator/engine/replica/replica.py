@@ -16,7 +16,7 @@ from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.replica.schedule_acts import ScheduleActs
+from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
@@ -77,7 +77,7 @@ class Replica:
         WakingByAnswers(worker, worker.adapters.answers)
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
-        self.schedules = ScheduleActs(journal, runner.hurry)
+        self.schedules = ScheduleActs(journal, journal.find, runner.hurry)
         self.bulk_runner = BulkRunner(worker, BulkSagas(self, clock))
         worker.beside.append(self.bulk_runner)
         self.bulk = BulkControl(journal, clock, self.bulk_runner.hurry)

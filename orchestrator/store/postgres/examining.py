@@ -18,7 +18,7 @@ from orchestrator.store.postgres.reading import POOL_SIZE
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.refusals import unavailable as refusal
 from orchestrator.store.postgres.schema import migrations, schema_of
-from orchestrator.store.schedule_document import from_document
+from orchestrator.ports.schedule_document import from_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
