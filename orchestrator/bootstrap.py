@@ -209,7 +209,7 @@ async def _on_temporal(
         entry: the security of its doors.
         failed: called where a worker has failed: the process is to end, and to be started again.
     """
-    absent, opening, preparing = map(temporal_engine, ("absent", "opening", "preparing"))
+    absent, opening, preparing, schedules = map(temporal_engine, ("absent", "opening", "preparing", "schedules"))
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
@@ -239,7 +239,8 @@ async def _on_temporal(
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
         dead_commands = NatsDeadCommands(participants.of_kind(NatsChannel))
-        yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs(), absent.NoEvents(), dead_commands), participants
+        kept = schedules.schedules_on(client, clock)
+        yield Facades(sagas, kept, absent.NoBulkActs(), absent.NoEvents(), dead_commands), participants
 
 
 @asynccontextmanager

@@ -16,12 +16,12 @@ from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.waiting import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
+from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.four_eyes import ONE_PERSON

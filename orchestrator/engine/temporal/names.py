@@ -13,6 +13,8 @@ TELL: Final = "tell_observer"
 AWAIT_CHILD: Final = "await_child"
 ROLL_BACK_CHILD: Final = "roll_back_child"
 RELEASE_CHILDREN: Final = "release_children"
+START_SCHEDULED: Final = "start_scheduled"
+DECIDE_START: Final = "decide_scheduled_start"
 
 ACT: Final = "act"
 JOURNAL: Final = "journal"
@@ -28,6 +30,7 @@ COMMAND: Final = "SagaFailedCommand"
 
 DIGEST_MEMO: Final = "saga_digest"
 CAUSE_MEMO: Final = "saga_cause"
+PAST_MEMO: Final = "scheduled_start"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """Temporal refuses a payload of more than 2 MB; what goes with it needs room, too."""
@@ -40,3 +43,8 @@ RUN_BYTES: Final = 8_000_000
 def queue_of(definition: str, version: int) -> str:
     """The task queue of one version of a definition: a worker takes only what it serves."""
     return f"saga-{definition}-v{version}"
+
+
+def schedules_of(definition: str) -> str:
+    """The task queue of the schedules that start the newest version of a definition: whoever serves one takes it."""
+    return f"schedules-{definition}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.schedules import DueSchedules
 from orchestrator.ports.schedule_document import from_document, to_document
+from orchestrator.ports.schedules import DueSchedules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

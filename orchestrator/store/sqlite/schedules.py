@@ -6,8 +6,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.schedules import DueSchedules
 from orchestrator.ports.schedule_document import from_document, to_document
+from orchestrator.ports.schedules import DueSchedules
 
 if TYPE_CHECKING:
     from asyncio import Future

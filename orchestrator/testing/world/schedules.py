@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.schedules import DueSchedules, StoredSchedules, Schedule
+    from orchestrator.ports.schedules import DueSchedules, Schedule, StoredSchedules
 
 
 class SchedulesConnection:
