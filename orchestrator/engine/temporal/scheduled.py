@@ -34,7 +34,7 @@ from orchestrator.ports.schedule_document import from_document, to_document
 from orchestrator.ports.schedules import Firing, Overlap, PastStart, ScheduleActKind, StartOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.ports.clock import Clock
@@ -73,14 +73,14 @@ class StartScheduled:
             )
             head, _, first = answer.partition(b"\n")
             decided = read(head)
-            if decided["past"] is not None:
+            if decided["pasts"]:
                 break
             document = write(schedule=decided["schedule"])
             await workflow.sleep(decided["seconds"])
         if first:
             await self._start(decided, first)
         else:
-            workflow.upsert_memo({names.PAST_MEMO: write(past=decided["past"])})
+            workflow.upsert_memo({names.PAST_MEMO: write(pasts=decided["pasts"])})
 
     async def _start(self, decided: dict[str, Any], first: bytes) -> None:
         state = fold(decided["saga_id"], read_delta(first)[1])
@@ -98,7 +98,7 @@ class StartScheduled:
                 search_attributes=attributes,
                 memo=memo,
             )
-        workflow.upsert_memo({names.PAST_MEMO: write(past=decided["past"])})
+        workflow.upsert_memo({names.PAST_MEMO: write(pasts=decided["pasts"])})
         if child is not None:
             with contextlib.suppress(ChildWorkflowError):
                 await child
@@ -126,7 +126,7 @@ class ScheduledStarts:
         now = self._clock.now()
         schedule = replace(from_document(read(document)["schedule"], 0), input=saga_input)
         if schedule.acts[-1].kind is ScheduleActKind.DELETED:
-            return _noted(PastStart(instant, StartOutcome.REFUSED, now, message="it is deleted"))
+            return _noted([PastStart(instant, StartOutcome.REFUSED, now, message="it is deleted")])
         if not schedule.firing and schedule.buffered is None:
             schedule = _at(schedule, instant, now)
         if not schedule.firing and schedule.overlap is not Overlap.ALLOW_ALL:
@@ -135,20 +135,20 @@ class ScheduledStarts:
         if decided.firing:
             return self._started(decided, decided.firing[0], now)
         if decided.recent:
-            return _noted(decided.recent[-1])
+            return _noted(decided.recent)
         kept = replace(decided, input=b"", next_at=None if decided.buffered else decided.next_at)
-        return write(past=None, schedule=to_document(kept), seconds=max(0, decided.not_before - now) / _NANOSECONDS)
+        return write(pasts=[], schedule=to_document(kept), seconds=max(0, decided.not_before - now) / _NANOSECONDS)
 
     def _started(self, schedule: Schedule, firing: Firing, now: int) -> bytes:
         served = self._served.find(schedule.definition, schedule.version)
         assert served is not None, "only what is served here is in the task queues of this worker"
         start = start_of(schedule, firing, served)
-        past = past_of(firing, start, now)
+        pasts = [*schedule.recent, past_of(firing, start, now)]
         if isinstance(start, str):
-            return _noted(past)
+            return _noted(pasts)
         sampled = self._observer.samples(start.saga_id, start.traceparent)
         first = new_saga(start, served, now, sampled=sampled).first
-        return _noted(past, saga_id=start.saga_id, digest=text_of(start.digest)) + b"\n" + first
+        return _noted(pasts, saga_id=start.saga_id, digest=text_of(start.digest)) + b"\n" + first
 
 
 def _at(schedule: Schedule, instant: int, now: int) -> Schedule:
@@ -160,14 +160,13 @@ def _at(schedule: Schedule, instant: int, now: int) -> Schedule:
     return replace(schedule, next_at=instant if schedule.cron else schedule.at)
 
 
-def _noted(past: PastStart, **more: object) -> bytes:
-    return write(past=past._replace(outcome=past.outcome.value), **more)  # type: ignore[arg-type]  # as a number
+def _noted(pasts: Iterable[PastStart], **more: object) -> bytes:
+    return write(pasts=[[*past._replace(outcome=past.outcome.value)] for past in pasts], **more)  # type: ignore[arg-type]  # as a number
 
 
-def past_in(memo: bytes) -> PastStart:
-    """What became of an instant, as its workflow has noted it."""
-    instant, outcome, *rest = read(memo)["past"]
-    return PastStart(instant, StartOutcome(outcome), *rest)
+def pasts_in(memo: bytes) -> list[PastStart]:
+    """What became of an instant, as its workflow has noted it; before it, what was missed with it."""
+    return [PastStart(instant, StartOutcome(outcome), *rest) for instant, outcome, *rest in read(memo)["pasts"]]
 
 
 def _nanoseconds(instant: datetime) -> int:

@@ -26,7 +26,7 @@ from orchestrator.engine.schedules.turn import RECENT, instant_after
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding import record_of
-from orchestrator.engine.temporal.scheduled import A_TOOL, ScheduledStarts, StartScheduled, past_in
+from orchestrator.engine.temporal.scheduled import A_TOOL, ScheduledStarts, StartScheduled, pasts_in
 from orchestrator.engine.temporal.timing import asked_of, note_of, queue_of
 from orchestrator.engine.temporal.wire import read, write
 from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, ScheduleExists
@@ -44,7 +44,7 @@ _SECOND: Final = 1_000_000_000
 _AT_ONCE: Final = 20
 _AT_MOST: Final = timedelta(minutes=5)
 _STARTS: Final = 50
-_REMEMBERED: Final = 100
+_REMEMBERED: Final = 50
 
 
 class Kept(NamedTuple):
@@ -52,13 +52,13 @@ class Kept(NamedTuple):
 
     Attributes:
         schedule: without what became of its instants.
-        written: the document, and what goes with it.
+        changes: the ids of its latest changes.
         deleted: the uids of those that had its name before.
         described: what Temporal says of it.
     """
 
     schedule: Schedule
-    written: bytes
+    changes: tuple[str, ...]
     deleted: tuple[str, ...]
     described: t.ScheduleDescription
 
@@ -140,7 +140,7 @@ class KeptOnTemporal:
             deleted = (*before.deleted, before.schedule.uid)[-_REMEMBERED:]
             async with _told():
                 await self._client.get_schedule_handle(schedule.name).delete()
-        wanted = asked_of(schedule, _document(schedule, 1, deleted), self._clock.now())
+        wanted = asked_of(schedule, _document(schedule, 1, (), deleted), self._clock.now())
         async with _told(schedule.name):
             try:
                 handle = await self._client.create_schedule(schedule.name, wanted)
@@ -157,17 +157,17 @@ class KeptOnTemporal:
         kept = await self._look(name, ours=False)
         if kept is None or kept.is_deleted:
             return None
-        starts: list[PastStart] = []
+        starts: dict[tuple[int, str], PastStart] = {}
         running: list[str] = []
         async with _told():
             async for execution in self._client.list_workflows(f"{_started_by(kept.schedule.uid)}'", limit=_STARTS):
                 noted = (await execution.memo()).get(names.PAST_MEMO)
-                if noted is not None:
-                    starts.append(past := past_in(noted))
-                    if execution.status is t.WorkflowExecutionStatus.RUNNING and past.saga_id:
-                        running.append(past.saga_id)
-        starts.sort(key=lambda past: past.noted_at)
-        return replace(kept.schedule, recent=tuple(starts[-RECENT:]), running=tuple(reversed(running)))
+                pasts = pasts_in(noted) if noted else []
+                starts |= {(past.instant, past.saga_id): past for past in pasts}
+                if execution.status is t.WorkflowExecutionStatus.RUNNING:
+                    running += [past.saga_id for past in pasts if past.saga_id]
+        recent = sorted(starts.values(), key=lambda past: past.noted_at)[-RECENT:]
+        return replace(kept.schedule, recent=tuple(recent), running=tuple(reversed(running)))
 
     async def find_deleted_schedule(self, name: str) -> Schedule | None:
         """See the port."""
@@ -233,7 +233,7 @@ class KeptOnTemporal:
         schedule = replace(from_document(about["schedule"], about["revision"]), input=saga_input)
         pause = (schedule.pause or _pause_by_a_tool(described)) if described.schedule.state.paused else None
         schedule = replace(schedule, pause=pause, next_at=instant_after(schedule, self._clock.now()))
-        return Kept(schedule, written, tuple(about["deleted"]), described)
+        return Kept(schedule, tuple(about["changes"]), tuple(about["deleted"]), described)
 
     async def _write(self, schedule: Schedule) -> bool:
         """Keep a schedule instead of the one that has its revision; whether it is."""
@@ -242,7 +242,8 @@ class KeptOnTemporal:
         if kept is None or there != (schedule.uid, schedule.revision):
             return False
         raw = kept.described.raw_description
-        written = _document(replace(schedule, firing=()), schedule.revision + 1, kept.deleted)
+        changes = (*kept.changes, str(uuid.uuid4()))[-_REMEMBERED:]
+        written = _document(replace(schedule, firing=()), schedule.revision + 1, changes, kept.deleted)
         payloads = await self._client.data_converter.encode([written, schedule.input])
         del raw.schedule.action.start_workflow.input.payloads[:]
         raw.schedule.action.start_workflow.input.payloads.extend(payloads)
@@ -256,17 +257,17 @@ class KeptOnTemporal:
                     schedule=raw.schedule,
                     conflict_token=raw.conflict_token,
                     identity=self._client.identity,
-                    request_id=str(uuid.uuid4()),
+                    request_id=changes[-1],
                 )
             )
         # The server answers alike where another change came first, and leaves this one out.
         now_there = await self._look(schedule.name)
-        return now_there is not None and now_there.written == written
+        return now_there is not None and changes[-1] in now_there.changes
 
 
-def _document(schedule: Schedule, revision: int, deleted: Sequence[str] = ()) -> bytes:
+def _document(schedule: Schedule, revision: int, changes: Sequence[str] = (), deleted: Sequence[str] = ()) -> bytes:
     kept = replace(schedule, input=b"", recent=(), running=())
-    return write(schedule=to_document(kept), revision=revision, deleted=deleted)
+    return write(schedule=to_document(kept), revision=revision, changes=changes, deleted=deleted)
 
 
 def _started_by(uid: str) -> str:
