@@ -29,7 +29,7 @@ from orchestrator.engine.temporal.finding import record_of
 from orchestrator.engine.temporal.scheduled import A_TOOL, ScheduledStarts, StartScheduled, pasts_in
 from orchestrator.engine.temporal.timing import asked_of, note_of, queue_of
 from orchestrator.engine.temporal.wire import read, write
-from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, ScheduleExists
+from orchestrator.errors import InvalidInput, JournalUnavailable, ScheduleExists
 from orchestrator.ports.schedule_document import from_document, to_document
 from orchestrator.ports.schedules import Pause, ScheduleActKind
 
@@ -129,7 +129,7 @@ class KeptOnTemporal:
         Raises:
             InvalidInput: its input has more bytes than Temporal carries.
             NotOffered: Temporal has no such timetable.
-            ScheduleExists: one that is not ours has its name.
+            ScheduleExists: one that starts no sagas has its name.
         """
         _refuse_large(schedule)
         deleted: tuple[str, ...] = ()
@@ -138,13 +138,16 @@ class KeptOnTemporal:
             if not before.is_deleted or schedule.uid in (*before.deleted, before.schedule.uid):
                 return False
             deleted = (*before.deleted, before.schedule.uid)[-_REMEMBERED:]
-            async with _told():
-                await self._client.get_schedule_handle(schedule.name).delete()
         wanted = asked_of(schedule, _document(schedule, 1, (), deleted), self._clock.now())
-        async with _told(schedule.name):
+        async with _told():
+            if before is not None:
+                await self._client.get_schedule_handle(schedule.name).delete()
             try:
                 handle = await self._client.create_schedule(schedule.name, wanted)
             except t.ScheduleAlreadyRunningError:
+                if await self._look(schedule.name) is None:
+                    what = f"the namespace has a schedule {schedule.name!r} that starts no sagas"
+                    raise ScheduleExists(schedule.name, "SCHEDULE_EXISTS", what) from None
                 return False
             info = (await handle.describe()).info
             if not (schedule.cron or info.next_action_times or info.num_actions):
@@ -154,7 +157,7 @@ class KeptOnTemporal:
 
     async def find_schedule(self, name: str) -> Schedule | None:
         """See the port; with what became of its instants, as far as Temporal still knows."""
-        kept = await self._look(name, ours=False)
+        kept = await self._look(name)
         if kept is None or kept.is_deleted:
             return None
         starts: dict[tuple[int, str], PastStart] = {}
@@ -171,7 +174,7 @@ class KeptOnTemporal:
 
     async def find_deleted_schedule(self, name: str) -> Schedule | None:
         """See the port."""
-        kept = await self._look(name, ours=False)
+        kept = await self._look(name)
         return kept.schedule if kept is not None and kept.is_deleted else None
 
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
@@ -209,12 +212,8 @@ class KeptOnTemporal:
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 )
 
-    async def _look(self, name: str, *, ours: bool = True) -> Kept | None:
-        """The one of this name, deleted or not.
-
-        Raises:
-            ScheduleExists: there is one, which is not ours, though it has to be.
-        """
+    async def _look(self, name: str) -> Kept | None:
+        """The one of this name, deleted or not; one that starts no sagas is nobody's business here."""
         async with _told():
             try:
                 described = await self._client.get_schedule_handle(name).describe()
@@ -223,10 +222,6 @@ class KeptOnTemporal:
                 return None
         action: Any = described.schedule.action
         if action.workflow != names.START_SCHEDULED:
-            if ours:
-                raise ScheduleExists(
-                    name, "SCHEDULE_EXISTS", f"a schedule of Temporal that is not ours is named {name!r}"
-                )
             return None
         written, saga_input = await self._client.data_converter.decode(action.args, [bytes, bytes])
         about = read(written)
@@ -299,11 +294,9 @@ def _raise_unless_not_found(error: RPCError) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _told(created: str = "") -> AsyncIterator[None]:
+async def _told() -> AsyncIterator[None]:
     """Tell an error of Temporal as one of ours."""
     try:
         yield
     except RPCError as error:
-        if created and error.status == RPCStatusCode.INVALID_ARGUMENT:
-            raise NotOffered(f"Temporal does not take the timetable of {created}: {error.message}") from None
         raise JournalUnavailable(f"the Temporal server cannot be asked: {error}") from error

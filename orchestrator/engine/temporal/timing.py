@@ -70,8 +70,10 @@ def _spec(schedule: Schedule, now: int) -> t.ScheduleSpec:
         # An instant that is past by the time at which Temporal reads it never comes.
         return _once(datetime.fromtimestamp(max(-(-schedule.at // _SECOND), now // _SECOND + 2), UTC))
     minute, hour, day, month, weekday = schedule.cron.split()
-    if "#" in weekday:
-        raise NotOffered(f"Temporal has no {weekday!r} in its expressions; a schedule for each date may do instead")
+    if {"L", "#"} & {*day.upper(), *weekday.upper()}:
+        raise NotOffered(
+            f"Temporal has no L and no # in its expressions, as in {schedule.cron!r}; name the days instead"
+        )
     either = not day.startswith("*") and not weekday.startswith("*")
     days = [(day, "*"), ("*", weekday)] if either else [(day, weekday)]
     expressions = [f"{minute} {hour} {each} {month} {on}" for each, on in days]

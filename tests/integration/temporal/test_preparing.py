@@ -56,6 +56,7 @@ async def test_a_namespace_is_prepared_once(bare_server: TemporalServer) -> None
     assert lacking == {
         "engine": "fine",
         "search attributes": "error",
+        "schedules": "fine",
         "retention": "warning",
         "workers of trip v1": "warning",
     }
