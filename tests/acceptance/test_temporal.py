@@ -6,12 +6,12 @@ import json
 import re
 import shutil
 import time
-import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.access.sign_in_code import sign_in_link
 from orchestrator.contract.addresses import console_address
 from orchestrator.shop.demo.addresses import Addresses
 from tests.acceptance.conftest import BIN, PATIENCE, run
@@ -31,10 +31,11 @@ NAMED = "temporal://127.0.0.1:7233/default"
 
 
 def told_by_the_console(address: str, page: str) -> str:
-    """A page of the console, to somebody who signs in with the token."""
+    """A page of the console, to somebody who signs in with a link."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    form = urllib.parse.urlencode({"token": TOKEN, "next": page}).encode()
-    with browser.open(f"http://{console_address(address)}/sign-in", form, timeout=PATIENCE) as shown:
+    console = console_address(address)
+    browser.open(sign_in_link(console, TOKEN, time.time_ns()), timeout=PATIENCE).close()
+    with browser.open(f"http://{console}{page}", timeout=PATIENCE) as shown:
         return str(shown.read(), "utf-8")
 
 
