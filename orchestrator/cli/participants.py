@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.sending import sent_by
-from orchestrator.bootstrap import addresses, channel_kinds, nats_security, security_of
+from orchestrator.bootstrap.channels import channel_kinds, nats_security, security_of
+from orchestrator.bootstrap.participants import addresses
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.nats.channel import NatsChannel

@@ -1,4 +1,4 @@
-"""The commands that participants have given up, which lie at a broker: whoever shows them to a person asks here.
+"""The commands that participants have given up, which lie at a broker: what shows them to a person asks here.
 
 Invariant: to ask is quick and never fails. A broker that is away is told of in a sentence, beside what others hold.
 """

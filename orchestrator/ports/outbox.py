@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class KeptEvent(NamedTuple):
-    """An event and its place in the order of all."""
+    """An event and its place: in the order of all, or where there is no outbox, in the order of its saga's."""
 
     position: int
     event: OutboxEvent
@@ -209,7 +209,7 @@ class Outbox(SinkActs, Protocol):
     async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
         """Claim a sink for so many nanoseconds, or keep it for so long; ``None`` where another one has it.
 
-        A sink of a new name begins with the oldest event that is kept. Whoever claims it anew has another token.
+        A sink of a new name begins with the oldest event that is kept. A relay that claims it anew has another token.
         """
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:

@@ -1,7 +1,7 @@
 """Commands that wait in a queue, and the answers that come by one: the participant may be away for as long as it takes.
 
 An attempt over a queue outlives the process that made it. Its message is named by the idempotency key and the number of
-the attempt, so whoever advances the saga later finds the answer to it, and need not send anything again.
+the attempt, so a replica that advances the saga later finds the answer to it, and need not send anything again.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ from typing import TYPE_CHECKING
 import uvloop
 from rich.console import Console
 
-from orchestrator.bootstrap import look_for_cycles_seldom
+from orchestrator.bootstrap.reference_cycles import look_for_cycles_seldom
 from orchestrator.cli.protoc import generate
 from orchestrator.errors import OrchestratorError
 from tests.bench.databases import Databases

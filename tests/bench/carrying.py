@@ -27,7 +27,7 @@ from unittest.mock import patch
 import grpc.aio
 import uvloop
 
-from orchestrator.bootstrap import look_for_cycles_seldom
+from orchestrator.bootstrap.reference_cycles import look_for_cycles_seldom
 from orchestrator.store.postgres.group_commit import GroupCommit
 from tests.bench.contenders import Bare, Sagas, TracedSagas
 from tests.bench.receiver import SpanTally

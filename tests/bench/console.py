@@ -15,7 +15,7 @@ from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.starts import Starts
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.nats.dead_letters import NatsDeadCommands
 from orchestrator.console.opening import ConsoleSettings, open_console
 from tests.bench.checkout.sagas import checkout

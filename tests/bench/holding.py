@@ -18,7 +18,7 @@ import uvloop
 from bench.v1.bench_pb2 import CountHeldRequest, HoldRequest, LetGoRequest
 from bench.v1.bench_pb2_grpc import ControlServiceStub
 
-from orchestrator.bootstrap import look_for_cycles_seldom
+from orchestrator.bootstrap.reference_cycles import look_for_cycles_seldom
 from tests.bench.contenders import Bare, Sagas
 from tests.bench.processes import end_with_parent, resident_bytes
 from tests.bench.replicas import in_file, opened_replica

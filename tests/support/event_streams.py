@@ -23,7 +23,7 @@ IDLE: Final = frozenset({1.0, 3.0, RENEWED_EVERY.total_seconds()})
 
 
 async def until(seen: Callable[[], bool]) -> None:
-    """Return once this is true of what others do meanwhile."""
+    """Return once this is true of what other tasks do."""
     while not seen():  # noqa: ASYNC110 - what is looked at are plain lists
         await asyncio.sleep(0)
 

@@ -32,6 +32,36 @@ if TYPE_CHECKING:
     Contract = Callable[[str], Command | None]
 
 
+_WithoutMessage = (
+    e.ValueRecorded
+    | e.EventsHandedOn
+    | e.RollbackBegan
+    | e.DeadlinePassed
+    | e.SagaQueued
+    | e.SagaAdmitted
+    | e.SagaRecovered
+    | e.SagaSuspended
+    | e.SagaCompensated
+    | e.SagaPartiallyCompensated
+    | e.CommandQueued
+    | e.AttemptFailed
+    | e.CommandRefused
+    | e.CommandAbandoned
+    | e.CompensationCompleted
+    | e.CompensationRejected
+    | e.SagaResumed
+    | e.RetryRequested
+    | e.CompensationSkipped
+    | e.CompensationResolved
+    | e.WaitBegan
+    | e.WaitEnded
+    | e.SagaParked
+    | e.SagaWoken
+    | e.ActProposed
+)
+"""Entries that carry no message."""
+
+
 def journal_view(
     entries: Sequence[Entry],
     served: Served | None,
@@ -164,6 +194,8 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
     entry: Entry, methods: dict[str, str], served: Served | None, contract: Contract
 ) -> tuple[Message | None, str]:
     """What an entry carries, or why that cannot be read."""
+    if isinstance(entry, _WithoutMessage):
+        return None, ""
     definition = served.definition if served else None
     match entry:
         case e.SagaStarted():
@@ -185,33 +217,5 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
         case e.EventPublished():
             event = event_class(entry.type)
             return shown(event, entry.payload) if event is not None else (None, "")
-        case (
-            e.ValueRecorded()
-            | e.EventsHandedOn()
-            | e.RollbackBegan()
-            | e.DeadlinePassed()
-            | e.SagaQueued()
-            | e.SagaAdmitted()
-            | e.SagaRecovered()
-            | e.SagaSuspended()
-            | e.SagaCompensated()
-            | e.SagaPartiallyCompensated()
-            | e.CommandQueued()
-            | e.AttemptFailed()
-            | e.CommandRefused()
-            | e.CommandAbandoned()
-            | e.CompensationCompleted()
-            | e.CompensationRejected()
-            | e.SagaResumed()
-            | e.RetryRequested()
-            | e.CompensationSkipped()
-            | e.CompensationResolved()
-            | e.WaitBegan()
-            | e.WaitEnded()
-            | e.SagaParked()
-            | e.SagaWoken()
-            | e.ActProposed()
-        ):
-            return None, ""
         case _:
             assert_never(entry)

@@ -11,7 +11,7 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.sagas import Loads, RecoveryProgress, Sagas
+    from orchestrator.engine.sagas import Load, Loads, ParticipantHealth, RecoveryProgress, Sagas
     from orchestrator.ports.catalogue import SagaCount, UnclaimedCount
 
 
@@ -26,50 +26,54 @@ def statistics_view(
     """The journal's counts, and this replica's view of its participants and of itself."""
     admission.most_live_sagas, admission.most_queued_sagas = loads.most_live, loads.most_queued
     return api.GetStatisticsResponse(
-        counts=[
-            api.SagaCount(
-                definition=count.definition,
-                status=status_view(count.status),
-                count=count.number,
-                oldest_started_at=timestamp(count.oldest_started_at),
-            )
-            for count in counts
-        ],
-        participants=[
-            api.ParticipantStatistics(
-                service=each.service,
-                in_flight=each.in_flight,
-                waiting=each.waiting,
-                is_down=bool(each.down_since),
-                down_since=timestamp(each.down_since) if each.down_since else None,
-                rate=str(each.rate or ""),
-            )
-            for each in sagas.participants()
-        ],
+        counts=map(_count, counts),
+        participants=map(_participant, sagas.participants()),
         live_sagas=sagas.live,
         admission=admission,
         recovery=_recovery(sagas.recovery()),
         feed=feed,
-        unclaimed=[
-            api.UnclaimedSagas(
-                definition=each.definition,
-                version=each.version,
-                count=each.number,
-                oldest_started_at=timestamp(each.oldest_started_at),
-            )
-            for each in unclaimed
-        ],
-        loads=[
-            api.DefinitionLoad(
-                definition=each.definition,
-                live=each.live,
-                most_live=each.most_live,
-                queued=each.queued,
-                most_queued=each.most_queued,
-                oldest_queued_at=timestamp(each.oldest_queued_at) if each.oldest_queued_at else None,
-            )
-            for each in loads.definitions
-        ],
+        unclaimed=map(_unclaimed, unclaimed),
+        loads=map(_load, loads.definitions),
+    )
+
+
+def _count(count: SagaCount) -> api.SagaCount:
+    return api.SagaCount(
+        definition=count.definition,
+        status=status_view(count.status),
+        count=count.number,
+        oldest_started_at=timestamp(count.oldest_started_at),
+    )
+
+
+def _participant(health: ParticipantHealth) -> api.ParticipantStatistics:
+    return api.ParticipantStatistics(
+        service=health.service,
+        in_flight=health.in_flight,
+        waiting=health.waiting,
+        is_down=bool(health.down_since),
+        down_since=timestamp(health.down_since) if health.down_since else None,
+        rate=str(health.rate or ""),
+    )
+
+
+def _unclaimed(count: UnclaimedCount) -> api.UnclaimedSagas:
+    return api.UnclaimedSagas(
+        definition=count.definition,
+        version=count.version,
+        count=count.number,
+        oldest_started_at=timestamp(count.oldest_started_at),
+    )
+
+
+def _load(load: Load) -> api.DefinitionLoad:
+    return api.DefinitionLoad(
+        definition=load.definition,
+        live=load.live,
+        most_live=load.most_live,
+        queued=load.queued,
+        most_queued=load.most_queued,
+        oldest_queued_at=timestamp(load.oldest_queued_at) if load.oldest_queued_at else None,
     )
 
 

@@ -7,19 +7,18 @@ without them: who ends a command that follows one ends nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from google.protobuf.json_format import MessageToDict
-from rich.live import Live
-from rich.text import Text
 
+from orchestrator.cli import bulk_acts
 from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.bulk_acts import bulk_acts_at
 from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
+from orchestrator.cli.client import PATIENCE_SECONDS
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import (
     BackingOff,
@@ -36,7 +35,6 @@ from orchestrator.cli.output.bulk_pages import (
     REFUSED,
     bulk_act_page,
     bulk_acts_table,
-    progress_line,
     refused,
 )
 from orchestrator.cli.output.exit import refuse
@@ -46,17 +44,13 @@ from orchestrator.cli.output.text import say
 from orchestrator.cli.registration import CommandLine
 from saga.v1 import bulk_pb2
 from saga.v1 import bulk_service_pb2 as api
-from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Sequence
 
     from google.protobuf.message import Message
 
 bulk_commands = CommandLine(no_args_is_help=True, help="Do the same to many sagas, and see what came of it.")
-
-_PREPARING_SECONDS = 300.0
-"""How long it may take to find all sagas that match."""
 
 
 class ActionName(StrEnum):
@@ -129,7 +123,7 @@ def act(
     where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for, more=more)
     number, decision = _decision(action, step, took_effect=took_effect, compensated=compensated)
     request = api.PrepareBulkActRequest(filter=where, action=number, decision=decision)
-    prepared = asyncio.run(_prepare(request, address))
+    prepared = asyncio.run(bulk_acts.prepare(request, address))
     if not dry_run:
         _end(_followed(prepared.bulk_act_id, reason, address), address)
     say(f"start it with: orchestrator bulk start {prepared.bulk_act_id} --reason {shlex.quote(reason)}")
@@ -165,14 +159,14 @@ def start(bulk_id: BulkId, reason: Why, address: Address = DEFAULT_ADDRESS, _tok
 @connecting
 def watch(bulk_id: BulkId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Follow one bulk act until it is prepared, or over."""
-    asyncio.run(_print(asyncio.run(_watch(bulk_id, address)), address))
+    asyncio.run(_print(asyncio.run(bulk_acts.watch(bulk_id, address)), address))
 
 
 @bulk_commands.command()
 @connecting
 def stop(bulk_id: BulkId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Begin nothing more of one bulk act; what is done stays done."""
-    asyncio.run(_print(asyncio.run(_stop(bulk_id, address)), address))
+    asyncio.run(_print(asyncio.run(bulk_acts.stop(bulk_id, address)), address))
 
 
 @bulk_commands.command()
@@ -219,7 +213,7 @@ def _decision(
 def _followed(bulk_id: str, reason: str, address: str) -> bulk_pb2.BulkAct:
     """Start a bulk act, and follow it to its end."""
     try:
-        return asyncio.run(_start(bulk_id, reason, address))
+        return asyncio.run(bulk_acts.start(bulk_id, reason, address))
     except KeyboardInterrupt:
         say(f"the bulk act goes on; see orchestrator bulk watch {bulk_id}, or end it: orchestrator bulk stop {bulk_id}")
         raise
@@ -235,32 +229,8 @@ def _end(done: bulk_pb2.BulkAct, address: str) -> NoReturn:
     raise typer.Exit(1 if refused(done) else 0)
 
 
-async def _prepare(request: api.PrepareBulkActRequest, address: str) -> bulk_pb2.BulkAct:
-    async with _bulk_at(address) as service:
-        prepared = (await service.PrepareBulkAct(request, timeout=_PREPARING_SECONDS)).bulk_act
-        return await _follow(service, prepared.bulk_act_id)
-
-
-async def _start(bulk_id: str, reason: str, address: str) -> bulk_pb2.BulkAct:
-    async with _bulk_at(address) as service:
-        request = api.StartBulkActRequest(bulk_act_id=bulk_id, reason=reason)
-        await service.StartBulkAct(request, timeout=PATIENCE_SECONDS)
-        return await _follow(service, bulk_id)
-
-
-async def _stop(bulk_id: str, address: str) -> bulk_pb2.BulkAct:
-    async with _bulk_at(address) as service:
-        await service.StopBulkAct(api.StopBulkActRequest(bulk_act_id=bulk_id), timeout=PATIENCE_SECONDS)
-        return await _follow(service, bulk_id)
-
-
-async def _watch(bulk_id: str, address: str) -> bulk_pb2.BulkAct:
-    async with _bulk_at(address) as service:
-        return await _follow(service, bulk_id)
-
-
 async def _list(limit: int, address: str) -> None:
-    async with _bulk_at(address) as service:
+    async with bulk_acts_at(address) as service:
         answer = await service.ListBulkActs(api.ListBulkActsRequest(page_size=limit), timeout=PATIENCE_SECONDS)
     if wants_json():
         print_json(_document(answer))
@@ -274,7 +244,7 @@ async def _list(limit: int, address: str) -> None:
 
 
 async def _show(bulk_id: str, address: str) -> None:
-    async with _bulk_at(address) as service:
+    async with bulk_acts_at(address) as service:
         answer = await service.GetBulkAct(api.GetBulkActRequest(bulk_act_id=bulk_id), timeout=PATIENCE_SECONDS)
     await _print(answer.bulk_act, address)
 
@@ -284,7 +254,7 @@ async def _print(act: bulk_pb2.BulkAct, address: str) -> None:
     results: list[bulk_pb2.BulkResult] = []
     if refused(act):
         request = api.ExportBulkResultsRequest(bulk_act_id=act.bulk_act_id, answers=REFUSED)
-        async with _bulk_at(address) as service:
+        async with bulk_acts_at(address) as service:
             results = [each async for answer in service.ExportBulkResults(request) for each in answer.results]
     if wants_json():
         print_json({"bulk_act": _document(act), "results": list(map(_document, results))})
@@ -294,7 +264,7 @@ async def _print(act: bulk_pb2.BulkAct, address: str) -> None:
 
 async def _export(bulk_id: str, answers: Sequence[AnswerName], address: str) -> None:
     request = api.ExportBulkResultsRequest(bulk_act_id=bulk_id, answers=[each.number for each in answers])
-    async with _bulk_at(address) as service:
+    async with bulk_acts_at(address) as service:
         async for answer in service.ExportBulkResults(request):
             for result in answer.results:
                 print_json_line(_document(result))
@@ -306,30 +276,3 @@ def _document(message: Message) -> dict[str, object]:
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     return document
-
-
-async def _follow(service: BulkActServiceStub, bulk_id: str) -> bulk_pb2.BulkAct:
-    """A bulk act once nothing more happens by itself; until then, a terminal shows how far it has come."""
-    latest = bulk_pb2.BulkAct(bulk_act_id=bulk_id)
-    with _shown_live() as live:
-        async for answer in service.WatchBulkAct(api.WatchBulkActRequest(bulk_act_id=bulk_id)):
-            latest = answer.bulk_act
-            if live is not None:
-                live.update(progress_line(latest), refresh=True)
-    return latest
-
-
-@contextlib.contextmanager
-def _shown_live() -> Iterator[Live | None]:
-    console = open_console()
-    if wants_json() or not console.is_terminal:
-        yield None
-        return
-    with Live(Text(""), console=console, auto_refresh=False, transient=True) as live:
-        yield live
-
-
-@contextlib.asynccontextmanager
-async def _bulk_at(address: str) -> AsyncIterator[BulkActServiceStub]:
-    async with channel_to(address) as channel:
-        yield BulkActServiceStub(channel)

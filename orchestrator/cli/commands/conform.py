@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,26 +46,32 @@ _CHANNEL_OPTIONS = (
 )
 
 
+_ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Such as shop.payment.v1.PaymentService.")]
+_AddressOption = Annotated[
+    str | None, typer.Option(help="host:port, or http://host:port/path. Default: where the contract says.")
+]
+_ModuleOption = Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")]
+_ParticipantOption = Annotated[
+    list[str] | None,
+    typer.Option(help="full.service.Name=host:port of another service that compensates or verifies; may be repeated."),
+]
+_ExamplesOption = Annotated[Path | None, typer.Option(help="A file of JSON with requests that it accepts.")]
+_RestartOption = Annotated[
+    str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
+]
+
+
 def conform(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as shop.payment.v1.PaymentService.")],
-    address: Annotated[
-        str | None, typer.Option(help="host:port, or http://host:port/path. Default: where the contract says.")
-    ] = None,
+    service: _ServiceArgument,
+    address: _AddressOption = None,
     protos: ProtosOption = None,
     descriptor_set: DescriptorSetOption = None,
     reflect: ReflectOption = None,
-    module: Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")] = None,
+    module: _ModuleOption = None,
     overlay: OverlayOption = None,
-    participant: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="full.service.Name=host:port of another service that compensates or verifies; may be repeated."
-        ),
-    ] = None,
-    examples: Annotated[Path | None, typer.Option(help="A file of JSON with requests that it accepts.")] = None,
-    restart_command: Annotated[
-        str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
-    ] = None,
+    participant: _ParticipantOption = None,
+    examples: _ExamplesOption = None,
+    restart_command: _RestartOption = None,
 ) -> None:
     """Check a running participant against its contract. It leaves effects behind.
 

@@ -87,7 +87,7 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
 
 async def _examine_engine(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
     """The Temporal cluster that has the sagas, where it is not a journal of ours."""
-    from orchestrator.bootstrap import cluster_files, temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.temporal import cluster_files, temporal_engine  # noqa: PLC0415 - other commands do without
 
     served = [(definition.name, definition.version) for definition in definitions]
     found: list[Finding] = await temporal_engine("examining").examine_cluster(

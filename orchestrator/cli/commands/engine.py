@@ -95,24 +95,26 @@ def _named(engine: str | None) -> Settings:
 
 
 async def _prepare(settings: Settings) -> tuple[str, ...]:
-    from orchestrator.bootstrap import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
 
     made: tuple[str, ...] = await temporal_engine("preparing").prepare(await connect_temporal(settings))
     return made
 
 
 async def _replay(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> dict[str, str]:
-    from orchestrator import bootstrap  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.clock import SystemClock  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - likewise
 
-    client, clock = await bootstrap.connect_temporal(settings), bootstrap.SystemClock()
-    histories = bootstrap.temporal_engine("replaying").replay_histories(client, definitions, clock)
+    client = await connect_temporal(settings)
+    histories = temporal_engine("replaying").replay_histories(client, definitions, SystemClock())
     return {each.saga_id: each.failure async for each in histories}
 
 
 async def _replay_exported(
     histories: Sequence[Path], definitions: Sequence[SagaDefinition[Any, Any, Any]]
 ) -> dict[str, str]:
-    from orchestrator.bootstrap import SystemClock, temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.clock import SystemClock  # noqa: PLC0415 - other commands do without
+    from orchestrator.bootstrap.temporal import temporal_engine  # noqa: PLC0415 - other commands do without
 
     replaying = temporal_engine("replaying")
     found = [await replaying.replay_exported(definitions, SystemClock(), path) for path in histories]

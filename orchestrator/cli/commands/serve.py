@@ -20,56 +20,66 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
 
+_ListenOption = Annotated[str | None, typer.Option(help="host:port of the API.  \\[env: ORCHESTRATOR_LISTEN]")]
+_ConsoleOption = Annotated[
+    str | None,
+    typer.Option(help="host:port of the web console, or nothing for none.  \\[env: ORCHESTRATOR_CONSOLE_LISTEN]"),
+]
+_JournalOption = Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")]
+_EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="temporal://host:7233/namespace, in place of a journal of our own.  \\[env: ORCHESTRATOR_ENGINE]"
+    ),
+]
+_SagasOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
+]
+_ParticipantOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="full.service.Name=host:port, or =http://…; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"
+    ),
+]
+_DriftOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--drift-check/--no-drift-check",
+        help="Compare the contracts of live participants with those here.  \\[env: ORCHESTRATOR_DRIFT_CHECK]",
+    ),
+]
+_ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="How many replicas share the port, each a process; more than one need a journal on PostgreSQL.  "
+        "\\[env: ORCHESTRATOR_PROCESSES]"
+    ),
+]
+_InsecureOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--insecure",
+        help="Listen to a network without TLS, or with nobody known but the local operator.  "
+        "\\[env: ORCHESTRATOR_INSECURE]",
+    ),
+]
+_ReplicaOption = Annotated[int | None, typer.Option(hidden=True, help="Which of several it is; its parent says so.")]
+
+
 def serve(
     *,
-    listen: Annotated[str | None, typer.Option(help="host:port of the API.  \\[env: ORCHESTRATOR_LISTEN]")] = None,
-    console_listen: Annotated[
-        str | None,
-        typer.Option(help="host:port of the web console, or nothing for none.  \\[env: ORCHESTRATOR_CONSOLE_LISTEN]"),
-    ] = None,
-    journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            help="temporal://host:7233/namespace, in place of a journal of our own.  \\[env: ORCHESTRATOR_ENGINE]"
-        ),
-    ] = None,
-    sagas: Annotated[
-        list[str] | None,
-        typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
-    ] = None,
+    listen: _ListenOption = None,
+    console_listen: _ConsoleOption = None,
+    journal: _JournalOption = None,
+    engine: _EngineOption = None,
+    sagas: _SagasOption = None,
     overlay: OverlayOption = None,
-    participant: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="full.service.Name=host:port, or =http://…; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"
-        ),
-    ] = None,
-    drift_check: Annotated[
-        bool | None,
-        typer.Option(
-            "--drift-check/--no-drift-check",
-            help="Compare the contracts of live participants with those here.  \\[env: ORCHESTRATOR_DRIFT_CHECK]",
-        ),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            help="How many replicas share the port, each a process; more than one need a journal on PostgreSQL.  "
-            "\\[env: ORCHESTRATOR_PROCESSES]"
-        ),
-    ] = None,
-    insecure: Annotated[
-        bool | None,
-        typer.Option(
-            "--insecure",
-            help="Listen to a network without TLS, or with nobody known but the local operator.  "
-            "\\[env: ORCHESTRATOR_INSECURE]",
-        ),
-    ] = None,
-    replica: Annotated[
-        int | None, typer.Option(hidden=True, help="Which of several it is; its parent says so.")
-    ] = None,
+    participant: _ParticipantOption = None,
+    drift_check: _DriftOption = None,
+    processes: _ProcessesOption = None,
+    insecure: _InsecureOption = None,
+    replica: _ReplicaOption = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
     # Imported here, so that no other command imports pydantic.
@@ -118,7 +128,7 @@ def _serve(settings: Settings, replica: int | None) -> None:
     # Imported here, so that `generate` runs while stubs do not fit the sagas.
     import uvloop  # noqa: PLC0415
 
-    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.bootstrap.serving import serve as run  # noqa: PLC0415
     from orchestrator.cli.processes.child import ParentProcess  # noqa: PLC0415
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 

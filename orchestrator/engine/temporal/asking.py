@@ -144,6 +144,21 @@ class Workflows:
                 return True
             await asyncio.sleep(_AGAIN_SECONDS)
 
+    async def has_told(self, saga_id: str, sink: str) -> bool:
+        """Whether the workflow of a saga has told a sink all it has; where it has ended, it tells no more."""
+        handle = self._client.get_workflow_handle(saga_id)
+        try:
+            told: bool = await handle.query(
+                names.HAS_TOLD,
+                sink,
+                result_type=bool,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_QUERY,
+            )
+        except WorkflowQueryRejectedError:
+            return True
+        return told
+
     async def _ensure_there(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):
             await self._client.get_workflow_handle(saga_id).describe()

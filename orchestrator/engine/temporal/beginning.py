@@ -14,7 +14,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.engine.sagas import Served, StartSaga
     from orchestrator.journal.entries import Entry
@@ -40,7 +40,13 @@ class Beginning(NamedTuple):
 
 
 def new_saga(
-    start: StartSaga, served: Served | None, now: int, *, sampled: bool = False, tombstone: bool = False
+    start: StartSaga,
+    served: Served | None,
+    now: int,
+    *,
+    sampled: bool = False,
+    tombstone: bool = False,
+    sinks: Iterable[str] = (),
 ) -> Beginning:
     """A saga that is started now, or one that was compensated before it was started.
 
@@ -50,6 +56,7 @@ def new_saga(
         now: nanoseconds since the epoch, UTC.
         sampled: its trace is exported.
         tombstone: it never runs: a late start finds it.
+        sinks: the names of those that are told of its events.
     """
     entries: list[Entry] = [started_entry(start, served, now, now, sampled=sampled)]
     if tombstone:
@@ -59,7 +66,7 @@ def new_saga(
         ]
     why = "tombstone" if tombstone else "start"
     attributes, memo = shown_of(fold(start.saga_id, entries), start.digest)
-    return Beginning(write(why=why), write_delta(0, entries), attributes, memo)
+    return Beginning(write(why=why, published=dict.fromkeys(sinks, 0)), write_delta(0, entries), attributes, memo)
 
 
 def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, dict[str, Any]]:

@@ -15,12 +15,15 @@ from orchestrator.engine.temporal.wire import read
 from orchestrator.journal.cause import Cause
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import UNFINISHED, Status
-from orchestrator.ports import catalogue as c
+from orchestrator.ports import criteria as c
+from orchestrator.ports.catalogue import SagaRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from temporalio.client import WorkflowExecution
+
+    from orchestrator.ports.catalogue import SagaFilter
 
 _BROKEN: Final = ("Terminated", "Failed", "TimedOut", "Canceled")
 _BROKEN_STATUSES: Final = frozenset(
@@ -34,7 +37,7 @@ _BROKEN_STATUSES: Final = frozenset(
 _OURS: Final = f"WorkflowType = '{names.WORKFLOW}' AND ExecutionStatus != 'ContinuedAsNew'"
 
 
-def query_of(where: c.SagaFilter) -> str:
+def query_of(where: SagaFilter) -> str:
     """The query of a filter, in the language of Temporal's lists; what it cannot say is left out."""
     return " AND ".join([_OURS, *filter(None, map(_asked, where.criteria))])
 
@@ -94,7 +97,7 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-async def record_of(execution: WorkflowExecution) -> c.SagaRecord | None:
+async def record_of(execution: WorkflowExecution) -> SagaRecord | None:
     """A listed workflow as a saga; ``None`` where another program has started it."""
     found = execution.typed_search_attributes
     definition, status = found.get(keys.DEFINITION), found.get(keys.STATUS)
@@ -107,7 +110,7 @@ async def record_of(execution: WorkflowExecution) -> c.SagaRecord | None:
         shown = Status.SUSPENDED
         cause = cause or Cause(ReasonCode.ENGINE_FAILED, "", "its workflow was ended with a tool of Temporal", 0)
     pairs = (each.partition("=") for each in found.get(keys.ATTRIBUTES) or ())
-    return c.SagaRecord(
+    return SagaRecord(
         saga_id=execution.id,
         definition=definition,
         version=int(found.get(keys.VERSION) or 0),

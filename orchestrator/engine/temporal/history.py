@@ -19,7 +19,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
@@ -32,7 +32,7 @@ _ENDED_FROM_OUTSIDE = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed as a workflow",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled as a workflow",
 }
-_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.TELL: 1}
+_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.PUBLISH: 2, names.TELL: 1}
 
 
 class ReadHistory(NamedTuple):
@@ -83,11 +83,12 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
     return ReadHistory(entries, why_ended, diverged, at)
 
 
-async def read_start(client: Client, saga_id: str) -> Sequence[Entry]:
-    """The first entries of a saga, and as little more of its history as can be."""
+async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
+    """Why the latest run is there, and the entries it began with; as little of its history as can be is read."""
     async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
-        return [entry for data in _deltas(event) for entry in read_delta(data)[1]]
-    return []
+        opening = read(event.workflow_execution_started_event_attributes.input.payloads[0].data)
+        return opening, [entry for data in _deltas(event) for entry in read_delta(data)[1]]
+    return {}, []
 
 
 def _deltas(event: HistoryEvent) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
 from orchestrator.engine.temporal.wire import write_delta
@@ -30,6 +30,7 @@ from orchestrator.journal.decisions import decided
 from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import seconded
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, SagaState, Status
 from orchestrator.journal.waiting import due_waits, matches
@@ -79,11 +80,13 @@ class HostedSaga:
         entries: its journal so far.
         chance: evenly drawn from [0, 1), the same in every replay of the workflow.
         appended: called after each append.
+        tells: there are sinks, which are told of its life, too.
 
     Attributes:
         state: of the saga, up to its latest entry.
         flushed: how many entries are in the history.
         told: how many the observer was told.
+        outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
     """
@@ -95,11 +98,15 @@ class HostedSaga:
         entries: list[Entry],
         chance: Callable[[], float],
         appended: Callable[[], None],
+        *,
+        tells: bool,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._serving = serving
         self._chance = chance
-        self._journal = EntriesInMemory(entries, appended)
+        self._tells = tells
+        self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
+        self._journal = EntriesInMemory(entries, self.outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
         self._timers = ServerClock(loop)
         self._time = JournalTime(self._timers)
@@ -274,6 +281,7 @@ class HostedSaga:
             owner=ENGINE,
             token=1,
             sequence=len(self.entries),
+            tells_life=self._tells,
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None, rollback: Reason | None) -> Executor:

@@ -5,6 +5,7 @@ These names are kept in histories: a name that has been used is never given anot
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 WORKFLOW: Final = "saga"
@@ -13,11 +14,13 @@ TELL: Final = "tell_observer"
 AWAIT_CHILD: Final = "await_child"
 ROLL_BACK_CHILD: Final = "roll_back_child"
 RELEASE_CHILDREN: Final = "release_children"
+PUBLISH: Final = "publish_events"
 START_SCHEDULED: Final = "start_scheduled"
 DECIDE_START: Final = "decide_scheduled_start"
 
 ACT: Final = "act"
 JOURNAL: Final = "journal"
+HAS_TOLD: Final = "has_told"
 
 DEFINITION: Final = "SagaDefinition"
 VERSION: Final = "SagaVersion"
@@ -34,6 +37,9 @@ PAST_MEMO: Final = "scheduled_start"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """Temporal refuses a payload of more than 2 MB; what goes with it needs room, too."""
+
+HEARTBEAT: Final = timedelta(seconds=8)
+"""An activity of which nothing is heard for so long is lost."""
 
 RUN_EVENTS: Final = 8_000
 RUN_BYTES: Final = 8_000_000

@@ -1,6 +1,6 @@
 """Opens the engine on a Temporal cluster: the client, the workers of this process, the facade.
 
-Args come from ``bootstrap.py``, which alone chooses this engine; it is imported where it is chosen, and not before.
+Args come from ``bootstrap.temporal``, which alone chooses this engine; it is imported where it is chosen, not before.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
+    from orchestrator.ports.sink import Sink
 
     Definition = SagaDefinition[Any, Any, Any]
 
@@ -136,6 +137,7 @@ async def opened(
     clock: Clock,
     options: WorkerOptions = WorkerOptions(),
     failed: Callable[[], object] = lambda: None,
+    sinks: Sequence[Sink] = (),
 ) -> AsyncIterator[TemporalSagas]:
     """The engine, and its workers in this process until the block is left.
 
@@ -147,6 +149,7 @@ async def opened(
         clock: the time.
         options: how the workers work.
         failed: called where a worker has ended by itself: this process advances some sagas no more.
+        sinks: whom events are told to; who closes them is the caller.
     """
     order_task_groups()
     _keep_quiet_in_replays()
@@ -154,8 +157,9 @@ async def opened(
     real = Bindings(
         [definition.commands for definition in definitions], participants, clock, most_in_flight=options.most_in_flight
     )
-    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock)
-    activities = Activities(real, observer, clock, sagas)
+    told = [sink.name for sink in sinks]
+    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
+    activities = Activities(real, observer, clock, sagas, sinks)
     starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = [

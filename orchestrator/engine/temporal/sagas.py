@@ -14,8 +14,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from orchestrator.engine.receiving import received_of
 from orchestrator.engine.replay_check import Finding, Verifier
-from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.waiting import journalled_waits
+from orchestrator.engine.run.rollback.preview import preview
+from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import (
     PATIENCE_SECONDS,
     Load,
@@ -77,6 +77,7 @@ class TemporalSagas:
         reached: the commands, with the circuit breakers of this process.
         observer: says whether a trace is exported.
         clock: the time.
+        sinks: the names of those that are told events.
 
     Attributes:
         watch: a saga, then after each of its changes; see the facade.
@@ -92,6 +93,7 @@ class TemporalSagas:
         reached: Bindings,
         observer: Observer,
         clock: Clock,
+        sinks: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._workflows = Workflows(client)
@@ -100,6 +102,7 @@ class TemporalSagas:
         self._reached = reached
         self._observer = observer
         self._clock = clock
+        self._sinks = sinks
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
         watching = Watching(client, self.get, clock)
@@ -143,7 +146,9 @@ class TemporalSagas:
         self._refuse_large(start)
         sampled = self._observer.samples(start.saga_id, start.traceparent)
         served = self.find(start.definition, start.version)
-        opening, first, attributes, memo = new_saga(start, served, self._clock.now(), sampled=sampled)
+        opening, first, attributes, memo = new_saga(
+            start, served, self._clock.now(), sampled=sampled, sinks=self._sinks
+        )
         async with told_as_journal_errors(start.saga_id):
             try:
                 await self._client.start_workflow(
@@ -335,7 +340,7 @@ class TemporalSagas:
             try:
                 await self._client.start_workflow(
                     names.WORKFLOW,
-                    args=[write(why="tombstone"), tombstone, b""],
+                    args=[write(why="tombstone", published=dict.fromkeys(self._sinks, 0)), tombstone, b""],
                     id=saga_id,
                     task_queue=names.queue_of(state.definition, state.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -353,6 +358,11 @@ class TemporalSagas:
             await self._workflows.act(saga_id, "RELEASE", "its parent has ended", _PARENT, PATIENCE_SECONDS)
         except SagaNotFound:
             return  # it was never started
+
+    async def has_told(self, saga_id: str, sink: str) -> bool:
+        """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
+        async with told_as_journal_errors(saga_id):
+            return await self._workflows.has_told(saga_id, sink)
 
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)
@@ -402,10 +412,12 @@ class TemporalSagas:
             digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
             attributes, memo = shown_of(state, digest)
             first, second = parts_of(entries)
+            # What it has told since that run began, it tells again: with the same ids.
+            published = (await read_start(self._client, saga_id))[0].get("published", {})
             why = "rest" if asked.diverged else "recover"
             await self._client.start_workflow(
                 names.WORKFLOW,
-                args=[write(why=why, told=0), first, second],
+                args=[write(why=why, told=0, published=published), first, second],
                 id=saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -421,7 +433,7 @@ class TemporalSagas:
     async def _input(self, saga_id: str) -> bytes | None:
         try:
             async with told_as_journal_errors(saga_id):
-                entries = await read_start(self._client, saga_id)
+                _, entries = await read_start(self._client, saga_id)
         except SagaNotFound:
             return None
         return entries[0].input if entries and isinstance(entries[0], SagaStarted) else None

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.codec import Row, decode, encode
+from orchestrator.journal.events import HeldEvent, OutboxEvent
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Rejected, Retry, Unknown
+from orchestrator.ports.outbox import KeptEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ _KINDS = {kind.__name__: kind for kind in (Rejected, Retry, Unknown)}
 
 
 class Answered(NamedTuple):
-    """What a ``send_command`` activity comes to.
+    """What an activity that makes an attempt comes to.
 
     Attributes:
         outcome: of the attempt.
@@ -47,12 +49,26 @@ def read_delta(data: bytes) -> tuple[int, list[Entry]]:
     return first, [decode(Row(*map(_as_value, row))) for row in rows]
 
 
+def write_events(events: Sequence[KeptEvent]) -> bytes:
+    """Events with their places, of which a sink is to be told."""
+    rows = [[kept.position, *map(_as_text, kept.event)] for kept in events]
+    return zlib.compress(json.dumps(rows).encode(), 1)
+
+
+def read_events(data: bytes) -> list[KeptEvent]:
+    """From that part."""
+    rows = json.loads(zlib.decompress(data))
+    return [KeptEvent(position, OutboxEvent(*map(_as_value, row))) for position, *row in rows]
+
+
 def write_answer(answered: Answered) -> bytes:
-    """The answer of a ``send_command`` activity."""
+    """What an attempt has come to; with what a child has left to its parent to tell."""
     outcome = answered.outcome
     kind = type(outcome).__name__
     about: dict[str, Any] = {"kind": kind, "ended_at": answered.ended_at}
     if isinstance(outcome, Completed):
+        if outcome.events:
+            about["events"] = [list(map(_as_text, each)) for each in outcome.events]
         return json.dumps(about).encode() + b"\n" + outcome.reply
     return json.dumps(about | {"outcome": outcome._asdict()}).encode() + b"\n"
 
@@ -61,7 +77,8 @@ def read_answer(data: bytes) -> Answered:
     """From that answer."""
     head, _, reply = data.partition(b"\n")
     about = json.loads(head)
-    outcome: Outcome = Completed(reply)
+    events = tuple(HeldEvent(*map(_as_value, each)) for each in about.get("events", ()))
+    outcome: Outcome = Completed(reply, events)
     if about["kind"] in _KINDS:
         told = about["outcome"]
         code, message, reason = told["failure"]

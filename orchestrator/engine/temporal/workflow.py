@@ -35,6 +35,7 @@ from orchestrator.engine.starting import attributes_of
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.beginning import keys, new_saga, parts_of
 from orchestrator.engine.temporal.hosted import HostedSaga, Serving
+from orchestrator.engine.temporal.publishing import Publishing
 from orchestrator.engine.temporal.wire import bytes_of, read, read_answer, read_delta, text_of, write, write_delta
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
@@ -60,7 +61,7 @@ SERVING: Final = "orchestrator_serving"
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
 _GRACE_SECONDS: Final = 30.0
-_HEARTBEAT: Final = timedelta(seconds=8)
+_LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
 _PAGE_BYTES: Final = 1_000_000
 
@@ -75,6 +76,7 @@ class SagaWorkflow:
 
     def __init__(self) -> None:
         self.saga: HostedSaga | None = None
+        self._publishing: Publishing | None = None
         self._released = False
         self._cancelling: asyncio.Future[None] | None = None
         self._shown: tuple[Any, ...] = ()
@@ -93,9 +95,10 @@ class SagaWorkflow:
         told = read(opening)
         entries = [entry for part in (first, second) if part for entry in read_delta(part)[1]]
         serving: Serving = workflow.extern_functions()[SERVING]()
-        self.saga = saga = HostedSaga(
-            serving, workflow.info().workflow_id, entries, workflow.random().random, self._show
-        )
+        saga_id, chance, published = workflow.info().workflow_id, workflow.random().random, told.get("published", {})
+        self.saga = saga = HostedSaga(serving, saga_id, entries, chance, self._appended, tells=bool(published))
+        self._publishing = Publishing(saga, published)
+        self._publishing.go_on()
         self._shown = _shown(saga.state)
         self._most_events = serving.most_events
         saga.told = told.get("told", 0)
@@ -185,10 +188,15 @@ class SagaWorkflow:
 
     async def _leave(self, saga: HostedSaga) -> None:
         """Go on in a new run, which is given the journal."""
+        publishing = self._publishing
+        assert publishing is not None
         saga.leaving = True
+        publishing.stop()
         await self._until(workflow.all_handlers_finished, saga)
-        parts = parts_of(saga.entries)
-        workflow.continue_as_new(args=[write(why="carried", told=saga.told), *parts])
+        if publishing.is_busy:  # what is not taken by then, the new run tells again
+            await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
+        opening = write(why="carried", told=saga.told, published=publishing.published)
+        workflow.continue_as_new(args=[opening, *parts_of(saga.entries)])
 
     async def _end(self, saga: HostedSaga) -> None:
         children = [
@@ -201,7 +209,15 @@ class SagaWorkflow:
                 names.RELEASE_CHILDREN, args=[write(ids=children)], start_to_close_timeout=_TELL
             )
             await self._until(release.done, saga)
-        await self._until(workflow.all_handlers_finished, saga)
+        publishing = self._publishing
+        assert publishing is not None
+        await self._until(lambda: publishing.is_done and workflow.all_handlers_finished(), saga)
+
+    def _appended(self) -> None:
+        """What is new is told to those who are to hear of it."""
+        if self._publishing is not None:
+            self._publishing.go_on()
+        self._show()
 
     def _show(self) -> None:
         """Let lists see what has changed."""
@@ -239,6 +255,11 @@ class SagaWorkflow:
             waiting=[[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting],
         )
         return about + b"\n" + write_delta(first, entries[:last])
+
+    @workflow.query(name=names.HAS_TOLD)
+    def has_told(self, sink: str) -> bool:
+        """Whether a sink was told all that this saga tells by itself: what a parent tells of it comes after that."""
+        return self._publishing is not None and self._publishing.has_told(sink)
 
     @workflow.update(name=names.ACT)
     async def act(self, request: bytes) -> bytes:
@@ -286,7 +307,10 @@ class SagaWorkflow:
         if start.saga_id in self._children:
             return
         assert self.saga is not None
-        opening, first, attributes, memo = new_saga(start, served, self.now(), sampled=self.saga.state.sampled)
+        assert self._publishing is not None
+        opening, first, attributes, memo = new_saga(
+            start, served, self.now(), sampled=self.saga.state.sampled, sinks=self._publishing.published
+        )
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
                 names.WORKFLOW,
@@ -333,7 +357,7 @@ async def _attempt(
             # With another id than the history holds, the server's client refuses to go on: the code has diverged.
             activity_id=f"{dict(metadata)['idempotency-key']}~{digest_of(about, request, delta)}",
             start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
-            heartbeat_timeout=_HEARTBEAT,
+            heartbeat_timeout=names.HEARTBEAT,
             retry_policy=_ONCE,
             result_type=bytes,
         )

@@ -38,8 +38,8 @@ class CommandIntended(NamedTuple):
 class CommandQueued(NamedTuple):
     """A queue holds an attempt to deliver a command or a compensation, and the answer is not there yet.
 
-    It is written where the answer takes longer than a moment. Durable before anything counts on it: whoever advances
-    the saga later waits for this attempt, and makes no other one as long as an answer may come.
+    It is written where the answer takes longer than a moment. Durable before anything counts on it: a replica that
+    advances the saga later waits for this attempt, and makes no other one as long as an answer may come.
 
     Attributes:
         expires_at: from when on the participant does not begin it, nanoseconds since the epoch, UTC.

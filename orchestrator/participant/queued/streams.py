@@ -6,7 +6,7 @@ says that they are missing.
 | stream               | kept                                               | consumers                       |
 |----------------------|----------------------------------------------------|---------------------------------|
 | ``<prefix>``         | until acknowledged, or until its time to live ends | one a service; processes share  |
-| ``<prefix>-replies`` | for :data:`KEEP_REPLIES`, whoever has read it      | one for each group of replicas  |
+| ``<prefix>-replies`` | for :data:`KEEP_REPLIES`, read or not              | one for each group of replicas  |
 | ``<prefix>-dead``    | for :data:`KEEP_DEAD`                              | none                            |
 """
 

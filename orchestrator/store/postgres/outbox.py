@@ -1,7 +1,7 @@
 """The outbox beside the journal, shared by all replicas.
 
-Transactions overtake one another, so an event gets its position only once it can be read: whoever reads numbers first,
-one at a time; see the migration.
+Transactions overtake one another, so an event gets its position only once it can be read: a reader numbers what is new
+before it reads, one reader at a time; see the migration.
 """
 
 from __future__ import annotations

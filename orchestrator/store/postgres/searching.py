@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.cause import lowered
 from orchestrator.journal.state import ENDED, Status
-from orchestrator.ports.catalogue import (
+from orchestrator.ports.catalogue import SagaRecord
+from orchestrator.ports.criteria import (
     DefinitionIs,
     EndedBefore,
     EndedFrom,
@@ -19,7 +20,6 @@ from orchestrator.ports.catalogue import (
     IsQueued,
     ReasonContains,
     ReasonIs,
-    SagaRecord,
     StartedBefore,
     StartedFrom,
     StatusIn,
@@ -32,7 +32,8 @@ from orchestrator.store.postgres.queries import queries
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from orchestrator.ports.catalogue import Criterion, SagaFilter
+    from orchestrator.ports.catalogue import SagaFilter
+    from orchestrator.ports.criteria import Criterion
 
 _LAST: Final = chr(0x10FFFF)
 """Comes after every other character, in the order of code points, which is that of the ids."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.cause import lowered
 from orchestrator.journal.state import Status
-from orchestrator.ports.catalogue import (
+from orchestrator.ports.catalogue import SagaRecord
+from orchestrator.ports.criteria import (
     DefinitionIs,
     EndedBefore,
     EndedFrom,
@@ -18,7 +19,6 @@ from orchestrator.ports.catalogue import (
     IsQueued,
     ReasonContains,
     ReasonIs,
-    SagaRecord,
     StartedBefore,
     StartedFrom,
     StatusIn,
@@ -30,7 +30,8 @@ from orchestrator.store.sqlite.queries import queries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.ports.catalogue import Criterion, SagaFilter
+    from orchestrator.ports.catalogue import SagaFilter
+    from orchestrator.ports.criteria import Criterion
 
 
 _LAST: Final = chr(0x10FFFF)

@@ -18,7 +18,7 @@ from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import KeysInFile
 from orchestrator.api.access_interceptor import Door
 from orchestrator.api.refusal_log import RefusalLog
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.contract.access import Role
 from tests.support.certificate_files import Authority
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks

@@ -60,7 +60,7 @@ async def test_an_answer_stays_as_it_was_given_first_and_ends_the_request(journa
     assert await found(journal, "a") == []
 
 
-async def test_whoever_serves_a_saga_that_rests_finds_what_is_requested(journal: Journal) -> None:
+async def test_a_replica_that_serves_a_resting_saga_finds_what_is_requested(journal: Journal) -> None:
     writer = Writing(journal)
     await writer.start()
     await writer.suspend()

@@ -85,7 +85,7 @@ async def test_pages_have_neither_gaps_nor_repeats(shelf: Journal, where: SagaFi
     assert pages[-1]
 
 
-async def test_sagas_started_and_changed_meanwhile_do_not_disturb_later_pages(shelf: Journal) -> None:
+async def test_sagas_started_and_changed_between_two_pages_do_not_disturb_the_later_one(shelf: Journal) -> None:
     first, token = await shelf.search(EVERYTHING, 4, "")
     await Writing(shelf, "saga-99").start()
     await Writing(shelf, "saga-01", sequence=1).write(recovered(1), status=Status.COMPENSATING)

@@ -35,7 +35,7 @@ from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome

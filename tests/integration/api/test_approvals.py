@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator.access.fingerprints import fingerprint
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.journal.entries import SignalReceived
 from orchestrator.journal.four_eyes import FourEyes
@@ -251,7 +251,7 @@ async def test_a_decision_is_given_on_the_command_line(
     assert saga.status == saga_pb2.STATUS_COMPLETED
 
 
-async def test_whoever_waits_for_the_end_of_an_order_is_not_told_of_its_parking_as_of_an_end(api: Api) -> None:
+async def test_a_caller_who_waits_for_the_end_of_an_order_is_not_told_of_its_parking_as_of_an_end(api: Api) -> None:
     call = api.orders.StartOrder(an_order(wait=4))
     order = (await call).order
 

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from orchestrator.access.fingerprints import fingerprint
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.journal.events import OutboxEvent, event_id
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkProgress

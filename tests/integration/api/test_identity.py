@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subjects_file import SubjectsFile
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.app import app
 from orchestrator.cli.credentials import token_for
 from orchestrator.store.memory import MemoryJournal

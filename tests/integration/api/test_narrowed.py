@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator.access.fingerprints import fingerprint
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.ports.dead_commands import FoundDeadCommands
 from orchestrator.store.memory import MemoryJournal

@@ -13,7 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.access.authentication import Authentication
 from orchestrator.api.server import ApiServer
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import Status

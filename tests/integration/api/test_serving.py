@@ -20,7 +20,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
-from orchestrator.bootstrap import channel_settings, opened, serve
+from orchestrator.bootstrap import opened
+from orchestrator.bootstrap.channels import channel_settings
+from orchestrator.bootstrap.serving import serve
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.credentials import Security
@@ -117,6 +119,14 @@ async def test_an_address_to_which_no_channel_leads_is_refused_before_anything_s
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(SettingsError, match=r"InventoryService=kafka://broker; there are: grpc://host:port"):
             await serve(settings("kafka://broker"), [place_order])
+
+
+async def test_a_participant_behind_a_queue_is_refused_where_the_sagas_are_on_temporal() -> None:
+    on_temporal = settings("nats://broker/commands").model_copy(update={"engine": f"temporal://{NOBODY}/default"})
+
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(SettingsError, match=r"InventoryService=nats://broker/commands is a queue, .* gRPC or HTTP"):
+            await serve(on_temporal, [place_order])
 
 
 async def test_the_orchestrator_may_be_told_not_to_compare(another_contract: str) -> None:

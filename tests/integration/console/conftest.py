@@ -19,7 +19,7 @@ from orchestrator.api.openapi.document import description
 from orchestrator.api.over_http.door import HttpApi
 from orchestrator.api.server import MOST_BYTES
 from orchestrator.api.starts import Starts
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.console.opening import ConsoleSettings, open_console
 from orchestrator.errors import DefinitionError
 from orchestrator.journal.four_eyes import ONE_PERSON

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.access.subject import current
 from orchestrator.api.application import Application
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.console.application import console_application
 from orchestrator.console.application_pages import Pages, pages, pages_in
 from orchestrator.console.forgery import FIELD

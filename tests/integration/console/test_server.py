@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from orchestrator.api.over_http.context import CERTIFICATE
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.console.handshakes import ConsoleTls
 from orchestrator.console.live import Live
 from orchestrator.console.server import ConsoleServer, names_in

@@ -1,4 +1,4 @@
-"""Transactions of two replicas overtake one another: whoever reads on after the last position misses no event."""
+"""Transactions of two replicas overtake one another: a reader that reads on after the last position misses no event."""
 
 from __future__ import annotations
 

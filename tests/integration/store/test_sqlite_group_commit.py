@@ -158,7 +158,7 @@ async def test_while_most_are_elsewhere_a_commit_waits_for_as_many_as_are_out(
     assert len(commits) == 1
 
 
-async def test_whoever_waits_for_others_that_do_not_come_waits_for_a_moment(
+async def test_a_writer_that_waits_for_others_that_do_not_come_waits_for_a_moment(
     journal: SqliteJournal, commits: list[str]
 ) -> None:
     pens = [Writing(journal, f"saga-{number}") for number in range(10)]

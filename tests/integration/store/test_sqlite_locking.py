@@ -160,7 +160,7 @@ def move_the_folder(path: Path) -> Path:
 @with_locks_of_inodes
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("tamper", [remove_the_lock_file, replace_the_lock_file, move_the_database, move_the_folder])
-async def test_a_journal_of_another_process_is_refused_whoever_has_cleaned_up(
+async def test_a_journal_of_another_process_is_refused_after_its_files_were_removed_or_moved(
     path: Path, tamper: Callable[[Path], Path]
 ) -> None:
     with pytest.raises(JournalUnavailable, match=IN_USE):

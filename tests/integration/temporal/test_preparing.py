@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
 from orchestrator.engine.temporal.examining import examine_cluster
 from orchestrator.engine.temporal.opening import opened

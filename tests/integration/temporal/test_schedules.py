@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.schedules.timetable import read_cron
 from orchestrator.engine.temporal.schedules import schedules_on
 from orchestrator.errors import InvalidInput, NotOffered, ScheduleExists, ScheduleNotFound

@@ -283,7 +283,7 @@ async def test_the_preview_of_a_parked_saga_is_that_of_a_rollback(world_of: Worl
     assert [each.command.key for each in planned] == ["InventoryService.ReserveStock#1"]
 
 
-async def test_whoever_waits_for_the_end_of_a_saga_waits_over_its_parking(world_of: WorldOf) -> None:
+async def test_a_caller_who_waits_for_the_end_of_a_saga_waits_over_its_parking(world_of: WorldOf) -> None:
     world = world_of(approved)
     process = await world.open()
     ended = asyncio.ensure_future(process.worker.start(world.order(), wait=1e6))

@@ -63,7 +63,7 @@ def test_what_a_test_says_is_noticed_and_the_working_tree_stays_as_it_is(planted
 
 
 @pytest.mark.parametrize("imports", ["from planted.limits import LIMIT", "from planted import limits"])
-def test_a_constant_is_tried_with_the_tests_of_whoever_imports_it(planted: Project, imports: str) -> None:
+def test_a_constant_is_tried_with_the_tests_of_the_modules_that_import_it(planted: Project, imports: str) -> None:
     limit = imports.rpartition(" ")[2] if "LIMIT" in imports else "limits.LIMIT"
     (planted.root / "planted/limits.py").write_text("LIMIT = 10\n")
     (planted.root / "planted/module.py").write_text(

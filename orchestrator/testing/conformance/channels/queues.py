@@ -177,6 +177,6 @@ QUEUES: Final = (
         _refused_after_another_delivery,
         _KEEPS,
     ),
-    Scenario("an attempt is known to be answered by whoever asks", _told_of_answers, _KEEPS),
+    Scenario("an attempt is known to be answered by every replica that asks", _told_of_answers, _KEEPS),
 )
 """The scenarios of this file."""

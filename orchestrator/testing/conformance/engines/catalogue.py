@@ -9,6 +9,7 @@ from orchestrator.testing.conformance.engines import (
     children,
     crashes,
     decisions,
+    events,
     finding,
     outcomes,
     rollbacks,
@@ -31,6 +32,7 @@ _MODULES: Final = (
     schedules,
     children,
     crashes,
+    events,
     finding,
     watching,
 )

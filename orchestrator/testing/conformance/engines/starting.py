@@ -1,4 +1,4 @@
-"""A saga is started once, whoever asks how often, and runs to its end."""
+"""A saga is started once, however many callers ask for it and how often, and runs to its end."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ async def all_sagas_are_watched_to_their_ends(stage: Stage) -> None:
                 return
 
     watching = asyncio.ensure_future(watch())
-    await asyncio.sleep(0.2)  # whoever watches sees what happens from then on
+    await asyncio.sleep(0.2)  # a watcher sees what happens from then on
     for number in range(3):
         await stage.start(trip_at_once, f"trip-{number}")
     async with asyncio.timeout(PATIENCE_SECONDS):

@@ -15,7 +15,7 @@ from orchestrator.access.authentication import Credentials
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.over_http.context import CERTIFICATE, CERTIFICATE_END, HttpContext
 from orchestrator.api.over_http.door import HttpApi
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.errors import DefinitionError, InvalidInput
 from shop.order.v1 import order_service_pb2 as pb
 from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server

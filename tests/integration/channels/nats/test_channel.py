@@ -1,4 +1,4 @@
-"""The channel over a real broker: commands arrive, replies find their attempts, whoever dies in between."""
+"""The channel over a real broker: commands arrive, replies find their attempts, whichever process dies."""
 
 from __future__ import annotations
 

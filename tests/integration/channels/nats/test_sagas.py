@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.router import Router
 from orchestrator.definition.saga import saga

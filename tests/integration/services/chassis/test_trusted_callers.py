@@ -87,7 +87,7 @@ async def test_an_orchestrator_of_another_shop_neither_reserves_nor_releases(
             their.GetStock(GetStockRequest(sku="MUG-BLUE"), metadata=(("verifies", "order-1/ReserveStock#1"),))
         )
 
-        assert await available(their) == before - 2  # whoever has a certificate may look
+        assert await available(their) == before - 2  # every caller with a certificate may look
         later = ReserveStockRequest(order_id="order-2", lines=RESERVE.lines)
         await our.ReserveStock(later, metadata=(("idempotency-key", "order-2/ReserveStock#1"),))
         await our.ReleaseStock(RELEASE, metadata=key("ReleaseStock", undo))

@@ -180,7 +180,7 @@ async def test_the_newest_orders_are_counted_and_the_answer_says_that_there_are_
     assert (sold.orders, sold.older) == (3, True)
 
 
-async def test_an_order_that_was_deleted_meanwhile_is_not_counted() -> None:
+async def test_an_order_that_was_deleted_while_they_were_counted_is_not_counted() -> None:
     orders = Orders((Status.COMPLETED, {"MUG-BLUE": 1}), (Status.COMPLETED, {"MUG-BLUE": 1}))
     orders.deleted.add("order-1")
     assert (await sales_of(orders).of(WHERE)).orders == 1
