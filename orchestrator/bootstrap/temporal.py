@@ -101,13 +101,8 @@ async def on_temporal(
             opening.opened(client, definitions, router, observer, clock, options, failed, sinks)
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
-        dead_commands = NatsDeadCommands(router.of_kind(NatsChannel))
-        yield (
-            Facades(
-                sagas, schedules.schedules_on(client, clock), absent.NoBulkActs(), absent.NoEvents(), dead_commands
-            ),
-            router,
-        )
+        kept, dead_commands = schedules.schedules_on(client, clock), NatsDeadCommands(router.of_kind(NatsChannel))
+        yield Facades(sagas, kept, absent.NoBulkActs(), absent.NoEvents(), dead_commands), router
 
 
 def _refuse_queues(where: Mapping[str, str]) -> None:
