@@ -82,7 +82,7 @@ async def on_temporal(
         DefinitionError: a contract or a saga breaks a rule; the message names every violation.
         JournalUnavailable: the cluster cannot be reached.
     """
-    absent, opening = map(temporal_engine, ("absent", "opening"))
+    absent, opening, schedules = map(temporal_engine, ("absent", "opening", "schedules"))
     refuse_violations(definitions)
     _refuse_queues(addresses(definitions, settings.participants))
     async with AsyncExitStack() as stack:
@@ -101,8 +101,8 @@ async def on_temporal(
             opening.opened(client, definitions, router, observer, clock, options, failed, sinks)
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
-        dead_commands = NatsDeadCommands(router.of_kind(NatsChannel))
-        yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs(), absent.NoEvents(), dead_commands), router
+        kept, dead_commands = schedules.schedules_on(client, clock), NatsDeadCommands(router.of_kind(NatsChannel))
+        yield Facades(sagas, kept, absent.NoBulkActs(), absent.NoEvents(), dead_commands), router
 
 
 def _refuse_queues(where: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from orchestrator.ports.queues import Queues
 from orchestrator.ports.quotas import Quotas
 from orchestrator.ports.requested_acts import RequestedActs
 from orchestrator.ports.retention import EndedReader, Retention
-from orchestrator.ports.schedules import KeptSchedules
+from orchestrator.ports.schedules import StoredSchedules
 from orchestrator.ports.wakes import Wakes
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Journal(
     RequestedActs,
     Queues,
     Quotas,
-    KeptSchedules,
+    StoredSchedules,
     KeptBulkActs,
     Retention,
     Wakes,

@@ -205,14 +205,24 @@ class KeptSchedules(Protocol):
     async def find_schedule(self, name: str) -> Schedule | None:
         """The one of this name, if there is one."""
 
-    async def is_schedule_deleted(self, uid: str) -> bool:
-        """Whether there was one of this uid, and it was deleted."""
-
     async def find_deleted_schedule(self, name: str) -> Schedule | None:
         """The last one that had this name and was deleted, as :meth:`delete_schedule` was given it."""
 
     async def list_schedules(self, after: str, limit: int) -> Sequence[Schedule]:
         """So many at most, by name, from the first name after this one on."""
+
+    async def replace_schedule(self, schedule: Schedule) -> bool:
+        """Keep a changed one instead, as the next revision; whether it is: not where another revision is there now."""
+
+    async def delete_schedule(self, schedule: Schedule) -> bool:
+        """Delete one, and remember it for ever as it is given; whether it did: not where another revision is there."""
+
+
+class StoredSchedules(KeptSchedules, Protocol):
+    """What replicas ask besides, of a store that starts nothing by itself. As above for errors."""
+
+    async def is_schedule_deleted(self, uid: str) -> bool:
+        """Whether there was one of this uid, and it was deleted."""
 
     async def due_schedules(self, limit: int, served: Served | None = None) -> DueSchedules:
         """What is due by the store's clock.
@@ -221,9 +231,3 @@ class KeptSchedules(Protocol):
             limit: how many at most.
             served: of these definitions only; of those that start the newest version, of any version. ``None``: all.
         """
-
-    async def replace_schedule(self, schedule: Schedule) -> bool:
-        """Keep a changed one instead, as the next revision; whether it is: not where another revision is there now."""
-
-    async def delete_schedule(self, schedule: Schedule) -> bool:
-        """Delete one, and remember it for ever as it is given; whether it did: not where another revision is there."""

@@ -23,7 +23,7 @@ class SchedulesState:
 
 
 class SchedulesInMemory:
-    """The :class:`~orchestrator.ports.schedules.KeptSchedules` of a store, in dictionaries.
+    """The :class:`~orchestrator.ports.schedules.StoredSchedules` of a store, in dictionaries.
 
     Args:
         now: the store's clock.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.access.sign_in_code import sign_in_link
+from orchestrator.contract.addresses import console_address
 from orchestrator.shop.demo.addresses import Addresses
 from tests.acceptance.conftest import BIN, PATIENCE, run
 from tests.acceptance.pages import PAGES
 from tests.acceptance.test_many_processes import booked, says, shell
 from tests.support.temporal import TemporalServer
-from tests.support.tokens import keep_token
+from tests.support.tokens import TOKEN, keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +28,37 @@ if TYPE_CHECKING:
 
 PAGE = PAGES["orchestrator/engine/temporal/README.md"]
 NAMED = "temporal://127.0.0.1:7233/default"
+
+
+def told_by_the_console(address: str, page: str) -> str:
+    """A page of the console, to somebody who signs in with a link."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    console = console_address(address)
+    browser.open(sign_in_link(console, TOKEN, time.time_ns()), timeout=PATIENCE).close()
+    with browser.open(f"http://{console}{page}", timeout=PATIENCE) as shown:
+        return str(shown.read(), "utf-8")
+
+
+def told_of_a_schedule(address: str) -> dict[str, str]:
+    """What the command line and the console say of a schedule, from its creation until after its end."""
+
+    def say(*words: str) -> str:
+        told = run(str(BIN / "orchestrator"), "schedules", *words, "--address", address)
+        return told.out + told.err
+
+    order = json.dumps({"@type": "type.googleapis.com/trip.v1.BookTripRequest", "city": "Lisbon"})
+    say("create", "yearly", "--saga", "book_trip", "--input", order, "--cron", "0 0 1 1 *")
+    saga_id = say("run", "yearly").strip()
+    told: dict[str, str] = {"shown": ""}
+    until = time.monotonic() + PATIENCE
+    while saga_id not in told["shown"] and time.monotonic() < until:
+        told["shown"] = say("show", "yearly")
+    told["listed"] = say("list")
+    told["console"] = told_by_the_console(address, "/schedules")
+    told["paused"] = say("pause", "yearly", "--reason", "no more trips")
+    told["deleted"] = say("delete", "yearly")
+    told["gone"] = say("show", "yearly")
+    return told
 
 
 @pytest.fixture
@@ -56,8 +93,15 @@ def test_a_project_is_served_on_a_temporal_cluster(
         assert booked(address, "Atlantis") == "STATUS_COMPENSATED"
         listed = run(str(BIN / "orchestrator"), "list", "--address", address).out
         refused = run(str(BIN / "orchestrator"), "top", "--address", address, "--json")
+        told = told_of_a_schedule(address)
     assert listed.count("book_trip") == 2
     assert "Temporal keeps no figures" in refused.err + refused.out
+    assert re.search(r"started: by hand, by \w+", told["shown"])
+    assert "yearly" in told["listed"]
+    assert "yearly" in told["console"]
+    assert "paused since" in told["paused"]
+    assert "is deleted; the sagas that it has started go on" in told["deleted"]
+    assert "the last one of this name was deleted at" in told["gone"]
     replayed = run(
         str(BIN / "orchestrator"), "engine", "replay", "--engine", server.url("default"), "--sagas", "orchestrator.shop"
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.journal import Journal
 
     Chain = Callable[[int], Awaitable[None]]
@@ -87,6 +88,10 @@ class _Opened:
 
     def __init__(self, sagas: Sagas) -> None:
         self.sagas = sagas
+
+    @property
+    def schedules(self) -> Schedules:
+        raise AssertionError("no saga of the benchmark starts by schedule")
 
     async def restart(self, definitions: object = None) -> None:
         raise AssertionError(f"nobody restarts it with {definitions}")

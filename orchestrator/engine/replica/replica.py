@@ -17,11 +17,11 @@ from orchestrator.engine.replica.bulk.sagas import BulkSagas
 from orchestrator.engine.replica.capacity.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.replica.schedules.acts import ScheduleActs
 from orchestrator.engine.replica.schedules.runner import ScheduleRunner
 from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
+from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.four_eyes import ONE_PERSON
@@ -77,7 +77,7 @@ class Replica:
         WakingByAnswers(worker, worker.adapters.answers)
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
-        self.schedules = ScheduleActs(journal, runner.hurry)
+        self.schedules = ScheduleActs(journal, journal.find, runner.hurry)
         self.bulk_runner = BulkRunner(worker, BulkSagas(self, clock))
         worker.beside.append(self.bulk_runner)
         self.bulk = BulkControl(journal, clock, self.bulk_runner.hurry)

@@ -11,17 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
     from orchestrator.engine.bulk.facade import NewBulkAct
-    from orchestrator.engine.schedules.facade import NewSchedule
     from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.journal.actor import Actor
     from orchestrator.ports.bulk_acts import Answer, BulkAct, BulkSaga
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import DeadLetter, KeptEvent, SinkAct, SinkRecord
-    from orchestrator.ports.schedules import Schedule
-
-
-def _no_schedules() -> NoReturn:
-    raise NotOffered("this engine keeps no schedules of ours; let a schedule of Temporal start sagas through the API")
 
 
 def _no_bulk_acts() -> NoReturn:
@@ -33,38 +27,6 @@ def _no_outbox() -> NoReturn:
         "this engine keeps no events once they are told: each saga's workflow tells them until they are taken; its "
         "pending activity says what is not, and why"
     )
-
-
-class NoSchedules:
-    """The facade of schedules, of an engine without them: there is none, and none can be made."""
-
-    async def create(self, new: NewSchedule) -> Schedule:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
-
-    async def get(self, name: str) -> Schedule:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
-
-    async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:  # noqa: ARG002 - the facade's
-        """There is none."""
-        return []
-
-    async def pause(self, name: str, why: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
-
-    async def resume(self, name: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
-
-    async def delete(self, name: str, by: Actor) -> Schedule:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
-
-    async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_schedules()
 
 
 class NoBulkActs:

@@ -49,6 +49,10 @@ async def examine_cluster(
         findings.append(error("search attributes", lacking, f"run: orchestrator engine prepare --engine {url}"))
     else:
         findings.append(fine("search attributes", "sagas can be found"))
+    if found.has_schedules:
+        findings.append(fine("schedules", "sagas can be started by schedule"))
+    else:
+        findings.append(warning("schedules", "this server keeps none", "see that it is no older than Temporal 1.17"))
     findings.append(_retention(found.retention_seconds))
     return findings + [await _workers(client, *of) for of in served]
 

@@ -16,6 +16,8 @@ AWAIT_CHILD: Final = "await_child"
 ROLL_BACK_CHILD: Final = "roll_back_child"
 RELEASE_CHILDREN: Final = "release_children"
 PUBLISH: Final = "publish_events"
+START_SCHEDULED: Final = "start_scheduled"
+DECIDE_START: Final = "decide_scheduled_start"
 
 ACT: Final = "act"
 JOURNAL: Final = "journal"
@@ -35,6 +37,7 @@ STARTED_MEMO: Final = "saga_started_at"
 """The same instant as the search attribute, which a list of the server rounds to some 256 ns."""
 
 CAUSE_MEMO: Final = "saga_cause"
+PAST_MEMO: Final = "scheduled_start"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """A message of more is not carried. Temporal takes 2 MB at once; what goes with the message needs room, too."""
@@ -56,3 +59,8 @@ RUN_BYTES: Final = 8_000_000
 def queue_of(definition: str, version: int) -> str:
     """The task queue of one version of a definition: a worker takes only what it serves."""
     return f"saga-{definition}-v{version}"
+
+
+def schedules_of(definition: str) -> str:
+    """The task queue of the schedules that start the newest version of a definition: whoever serves one takes it."""
+    return f"schedules-{definition}"

@@ -32,6 +32,8 @@ from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.activities import Activities
 from orchestrator.engine.temporal.ports import CommandsByActivity, NeverOpen
 from orchestrator.engine.temporal.sagas import TemporalSagas
+from orchestrator.engine.temporal.scheduled import ScheduledStarts, StartScheduled
+from orchestrator.engine.temporal.schedules import running_by_hand, workers_of
 from orchestrator.engine.temporal.task_groups import order_task_groups
 from orchestrator.engine.temporal.workflow import SERVING, SagaWorkflow, caller_of, child_caller_of
 from orchestrator.journal.four_eyes import ONE_PERSON
@@ -162,13 +164,14 @@ async def opened(
     told = [sink.name for sink in sinks]
     sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
     activities = Activities(real, observer, clock, sagas, sinks)
+    starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = [
             Worker(
                 client,
                 task_queue=names.queue_of(*of),
-                workflows=[SagaWorkflow],
-                activities=activities.all(),
+                workflows=[SagaWorkflow, StartScheduled],
+                activities=[*activities.all(), starts.decide],
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 workflow_task_executor=threads,
                 interceptors=[HandOver(hosting)],
@@ -180,6 +183,7 @@ async def opened(
             )
             for of in sorted(hosting.served.versions)
         ]
+        workers += workers_of(client, starts, {definition for definition, _ in hosting.served.versions})
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         for each in running:
             each.add_done_callback(partial(_note_end, failed))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest, RegisterNamespaceRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.engine.temporal import keys
@@ -32,10 +32,12 @@ class Readiness(NamedTuple):
     Attributes:
         missing: search attributes that it lacks, or has with another type.
         retention_seconds: how long what has ended is kept, and a request that is repeated is known.
+        has_schedules: its server keeps schedules.
     """
 
     missing: tuple[str, ...]
     retention_seconds: int
+    has_schedules: bool
 
 
 async def prepare(client: Client) -> tuple[str, ...]:
@@ -71,10 +73,12 @@ async def readiness(client: Client) -> Readiness:
         namespace = await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace=client.namespace)
         )
+        server = await client.workflow_service.get_system_info(GetSystemInfoRequest())
     except RPCError as error:
         raise JournalUnavailable(f"the namespace {client.namespace} cannot be asked: {error}") from error
     missing = tuple(name for name, kind in TYPES.items() if attributes.custom_attributes.get(name) != kind)
-    return Readiness(missing, namespace.config.workflow_execution_retention_ttl.seconds)
+    kept = namespace.config.workflow_execution_retention_ttl.seconds
+    return Readiness(missing, kept, server.capabilities.supports_schedules)
 
 
 async def _ensure_namespace(client: Client) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.ports.schedule_document import from_document
 from orchestrator.store.late_schedules import examined_schedules
 from orchestrator.store.late_timers import timers
 from orchestrator.store.postgres.connecting import Connection, Failed
@@ -18,7 +19,6 @@ from orchestrator.store.postgres.reading import POOL_SIZE
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.refusals import unavailable as refusal
 from orchestrator.store.postgres.schema import migrations, schema_of
-from orchestrator.store.schedule_document import from_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

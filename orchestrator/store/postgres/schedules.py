@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.ports.schedule_document import from_document, to_document
 from orchestrator.ports.schedules import DueSchedules
-from orchestrator.store.schedule_document import from_document, to_document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PostgresSchedules:
-    """The :class:`~orchestrator.ports.schedules.KeptSchedules` of a database.
+    """The :class:`~orchestrator.ports.schedules.StoredSchedules` of a database.
 
     Args:
         ask: a named statement with its values; its rows.

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.ports.schedule_document import from_document, to_document
 from orchestrator.ports.schedules import DueSchedules
-from orchestrator.store.schedule_document import from_document, to_document
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SqliteSchedules:
-    """The :class:`~orchestrator.ports.schedules.KeptSchedules` of one file.
+    """The :class:`~orchestrator.ports.schedules.StoredSchedules` of one file.
 
     Args:
         now: the store's clock.

@@ -8,18 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.schedules import DueSchedules, KeptSchedules, Schedule
+    from orchestrator.ports.schedules import DueSchedules, Schedule, StoredSchedules
 
 
 class SchedulesConnection:
-    """The :class:`~orchestrator.ports.schedules.KeptSchedules` beneath, asked as everything that is no append.
+    """The :class:`~orchestrator.ports.schedules.StoredSchedules` beneath, asked as everything that is no append.
 
     Args:
         kept: the schedules beneath.
         ask: lets a question travel there, and its answer back.
     """
 
-    def __init__(self, kept: KeptSchedules, ask: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]) -> None:
+    def __init__(self, kept: StoredSchedules, ask: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]) -> None:
         self._kept = kept
         self._ask_store = ask
 

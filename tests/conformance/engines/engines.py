@@ -12,6 +12,7 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_histories
+from orchestrator.engine.temporal.schedules import schedules_on
 from orchestrator.events.relays import Relays
 from orchestrator.events.shared_sink import SharedSink
 from orchestrator.ports.adapters import Adapters
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.sink import Sink
@@ -69,6 +71,11 @@ class ReplicaUnderTest:
     def sagas(self) -> Sagas:
         assert self._replica is not None
         return self._replica
+
+    @property
+    def schedules(self) -> Schedules:
+        assert self._replica is not None
+        return self._replica.schedules
 
     async def open(self) -> None:
         self._number += 1
@@ -183,18 +190,26 @@ class TemporalUnderTest:
         self._process = Process("none yet")
         self._opened: AsyncExitStack | None = None
         self._sagas: TemporalSagas | None = None
+        self._schedules: Schedules | None = None
 
     @property
     def sagas(self) -> Sagas:
         assert self._sagas is not None
         return self._sagas
 
+    @property
+    def schedules(self) -> Schedules:
+        assert self._schedules is not None
+        return self._schedules
+
     async def open(self) -> None:
         self._process = Process("worker")
         self._opened = AsyncExitStack()
+        client = await connect(self._url)
+        self._schedules = schedules_on(client, SystemClock())
         self._sagas = await self._opened.enter_async_context(
             opened(
-                await connect(self._url),
+                client,
                 self._definitions,
                 NetworkConnection(self._participants, self._process),
                 self._observer,

@@ -13,6 +13,7 @@ from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_exported, replay_histories
+from orchestrator.engine.temporal.schedules import schedules_on
 from orchestrator.errors import ActRefused, NotOffered, SettingsError
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
@@ -50,8 +51,9 @@ pytestmark = [
 class Workers:
     """The workers of one process, which is not restarted."""
 
-    def __init__(self, sagas: TemporalSagas) -> None:
+    def __init__(self, sagas: TemporalSagas, client: Client) -> None:
         self.sagas = sagas
+        self.schedules = schedules_on(client, SystemClock())
 
     async def restart(self, definitions: Sequence[SagaDefinition[Any, Any, Any]] | None = None) -> None:
         raise AssertionError(f"nobody restarts it with {definitions}")
@@ -70,7 +72,7 @@ async def served(
     options = options or WorkerOptions(grace=0.0)
     sinks = [] if sink is None else [sink]
     async with opened(client, definitions, network, observer, SystemClock(), options, sinks=sinks) as sagas:
-        stage = Stage(Workers(sagas), participants, observer, sink or ScriptedSink())
+        stage = Stage(Workers(sagas, client), participants, observer, sink or ScriptedSink())
         yield stage
         stage.release()
 

@@ -52,7 +52,7 @@ async def test_a_participant_over_http_is_sent_each_command_once_with_its_key(te
         observer = RecordingObserver()
         options = WorkerOptions(grace=0.0)
         async with opened(client, [announced], router, observer, SystemClock(), options) as sagas:
-            state = await Stage(Workers(sagas), ScriptedParticipants(), observer).run(announced, "announced-1")
+            state = await Stage(Workers(sagas, client), ScriptedParticipants(), observer).run(announced, "announced-1")
         await router.close()
 
     assert state.status is Status.COMPLETED, state.reason

@@ -60,6 +60,7 @@ async def test_a_namespace_is_prepared_once(bare_server: TemporalServer) -> None
     assert lacking == {
         "engine": "fine",
         "search attributes": "error",
+        "schedules": "fine",
         "retention": "warning",
         "workers of trip v1": "warning",
     }
@@ -111,7 +112,7 @@ async def test_what_is_not_offered_says_so(temporal_namespaces: Namespaces) -> N
     participants, observer = ScriptedParticipants(), RecordingObserver()
     network = NetworkConnection(participants, Process("worker"))
     async with opened(client, [trip], network, observer, SystemClock()) as sagas:
-        stage = Stage(Workers(sagas), participants, observer)
+        stage = Stage(Workers(sagas, client), participants, observer)
         with pytest.raises(InvalidInput, match="carries"):
             await stage.start(trip, "large-1", StartOrderRequest(customer_id="a" * 2_000_000))
         with pytest.raises(InvalidInput):

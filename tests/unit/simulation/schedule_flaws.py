@@ -24,7 +24,6 @@ from tests.unit.simulation.engine_flaws import EngineFlaw
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.sagas import StartSaga
     from orchestrator.ports.schedules import DueSchedules, Firing, Schedule
 
 
@@ -48,12 +47,12 @@ def schedule_moves_on_before_the_start_is_durable() -> Iterator[None]:
 @contextlib.contextmanager
 def request_id_does_not_follow_from_the_instant() -> Iterator[None]:
     """Each attempt to start makes up a request id."""
-    request, numbers = ScheduleRunner._request, itertools.count(1)
+    start, numbers = ScheduleRunner._start, itertools.count(1)
 
-    def made_up(self: ScheduleRunner, schedule: Schedule, firing: Firing) -> StartSaga | str:
-        return request(self, schedule, firing._replace(request_id=str(uuid.UUID(int=next(numbers)))))
+    async def made_up(self: ScheduleRunner, schedule: Schedule, firing: Firing, now: int) -> PastStart:
+        return await start(self, schedule, firing._replace(request_id=str(uuid.UUID(int=next(numbers)))), now)
 
-    with patch.object(ScheduleRunner, "_request", made_up):
+    with patch.object(ScheduleRunner, "_start", made_up):
         yield
 
 

@@ -23,18 +23,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.replica.pause import Pause
+from orchestrator.engine.schedules.firing import past_of, start_of
 from orchestrator.engine.schedules.turn import fired, taken
-from orchestrator.engine.starting import start_request
 from orchestrator.errors import JournalError, Overloaded, SagaExists
 from orchestrator.journal.state import ENDED
-from orchestrator.ports.schedules import PastStart, StartOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.sagas import StartSaga
-    from orchestrator.ports.schedules import DueSchedules, Firing, Schedule
+    from orchestrator.ports.schedules import DueSchedules, Firing, PastStart, Schedule
 
 _log = logging.getLogger(__name__)
 
@@ -157,10 +155,12 @@ class ScheduleRunner:
             JournalError: whether it is durable is not known.
             Overloaded: there is no room for it, and none in the queue; it is not started.
         """
-        start = self._request(schedule, firing)
+        served = self._worker.served.find(schedule.definition, schedule.version)
+        assert served is not None, "only what is served here is due here"
+        start = start_of(schedule, firing, served)
         if isinstance(start, str):
             _log.error("schedule %s starts nothing: %s", schedule.name, start)
-            return PastStart(firing.instant, StartOutcome.REFUSED, now, message=start)
+            return past_of(firing, start, now)
         try:
             await self._worker.start(start)
         except SagaExists as error:
@@ -168,17 +168,6 @@ class ScheduleRunner:
             record = await self._worker.adapters.journal.find(start.saga_id)
             if record is None or record.definition != schedule.definition:
                 _log.error("schedule %s starts nothing: %s", schedule.name, error)
-                return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
+                return past_of(firing, str(error), now)
         self._in_hand[start.saga_id] = self._worker.adapters.clock.now() + int(_TURN_SECONDS * _NANOSECONDS)
-        message = f"by hand, by {firing.by.name}" if firing.by else ""
-        return PastStart(firing.instant, StartOutcome.STARTED, now, start.saga_id, message)
-
-    def _request(self, schedule: Schedule, firing: Firing) -> StartSaga | str:
-        """What to start; or why nothing can be."""
-        served = self._worker.served.find(schedule.definition, schedule.version)
-        assert served is not None, "only what is served here is due here"
-        takes = served.definition.input.DESCRIPTOR.full_name
-        if takes != schedule.input_type:
-            return f"its input is a {schedule.input_type}, and {served.definition} takes a {takes}: create it anew"
-        start = start_request(served, served.definition.input.FromString(schedule.input), firing.request_id, "")
-        return start._replace(started_by=firing.by)
+        return past_of(firing, start, now)

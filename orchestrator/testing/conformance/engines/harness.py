@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.sink import Sink
@@ -59,6 +60,10 @@ class EngineUnderTest(Protocol):
     @property
     def sagas(self) -> Sagas:
         """The facade, of the process that is there now."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """The facade of schedules, of the same process."""
 
     async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
         """Kill the process that advances sagas, whatever it does, and start another.
@@ -135,6 +140,11 @@ class Stage:
     def sagas(self) -> Sagas:
         """The facade."""
         return self.engine.sagas
+
+    @property
+    def schedules(self) -> Schedules:
+        """The facade of schedules."""
+        return self.engine.schedules
 
     def request(self, definition: Definition, saga_id: str, order: StartOrderRequest = ORDER) -> StartSaga:
         """What starts a saga."""

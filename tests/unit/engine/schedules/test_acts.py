@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.schedules.acts import ScheduleActs
+from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused
@@ -35,7 +35,7 @@ class Desk:
         self.clock = JumpingClock()
         self.journal = MemoryJournal(self.clock.now)
         self.changes = 0
-        self.schedules = ScheduleActs(self.journal, self.note_change)
+        self.schedules = ScheduleActs(self.journal, self.journal.find, self.note_change)
 
     def note_change(self) -> None:
         self.changes += 1

@@ -1,4 +1,4 @@
-"""What can be done to schedules, at any replica: they belong to no one, and change by revisions.
+"""What can be done to schedules, by any process of any engine: they belong to no one, and change by revisions.
 
 Who did what is kept with the schedule, in the same write, also once it is deleted; the log tells it too.
 """
@@ -19,11 +19,11 @@ from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, 
 from orchestrator.ports.schedules import Firing, Pause, Schedule, ScheduleAct, ScheduleActKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from orchestrator.engine.schedules.facade import NewSchedule
     from orchestrator.journal.actor import Actor
-    from orchestrator.ports.journal import Journal
+    from orchestrator.ports.schedules import KeptSchedules
 
 _log = logging.getLogger(__name__)
 
@@ -33,15 +33,22 @@ _MOST_ACTS: Final = 20
 
 
 class ScheduleActs:
-    """The schedules of one journal; see the facade for each method.
+    """The schedules of one engine; see the facade for each method.
 
     Args:
-        journal: where they are kept.
+        kept: where they are kept.
+        find_saga: the saga of an id; ``None`` where it was never started.
         changed: called after each change: something may be due now.
     """
 
-    def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
-        self._journal = journal
+    def __init__(
+        self,
+        kept: KeptSchedules,
+        find_saga: Callable[[str], Awaitable[object | None]],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._kept = kept
+        self._find_saga = find_saga
         self._changed = changed
 
     async def create(self, new: NewSchedule) -> Schedule:
@@ -50,8 +57,8 @@ class ScheduleActs:
         found = await self._found_before(new, digest)
         if found is not None:
             return found
-        schedule = _of(new, digest, await self._journal.store_now())
-        if await self._journal.create_schedule(schedule):
+        schedule = _of(new, digest, await self._kept.store_now())
+        if await self._kept.create_schedule(schedule):
             _tell(schedule, "created", new.created_by)
             self._changed()
             return schedule
@@ -62,18 +69,18 @@ class ScheduleActs:
 
     async def get(self, name: str) -> Schedule:
         """See the facade."""
-        schedule = await self._journal.find_schedule(name)
+        schedule = await self._kept.find_schedule(name)
         if schedule is None:
-            raise ScheduleNotFound(name, _told_deleted(await self._journal.find_deleted_schedule(name)))
+            raise ScheduleNotFound(name, _told_deleted(await self._kept.find_deleted_schedule(name)))
         return schedule
 
     async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:
         """See the facade."""
-        return await self._journal.list_schedules(name, limit)
+        return await self._kept.list_schedules(name, limit)
 
     async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """See the facade."""
-        now = await self._journal.store_now()
+        now = await self._kept.store_now()
         act = ScheduleAct(ScheduleActKind.PAUSED, now, by, why)
         paused = await self._change(
             name, lambda it: it if it.pause else _with_act(replace(it, pause=Pause(now, why, by)), act)
@@ -83,7 +90,7 @@ class ScheduleActs:
 
     async def resume(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
-        now = await self._journal.store_now()
+        now = await self._kept.store_now()
 
         def resumed(schedule: Schedule) -> Schedule:
             if schedule.pause is None:
@@ -99,20 +106,20 @@ class ScheduleActs:
 
     async def delete(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
-        act = ScheduleAct(ScheduleActKind.DELETED, await self._journal.store_now(), by)
+        act = ScheduleAct(ScheduleActKind.DELETED, await self._kept.store_now(), by)
         schedule = await self.get(name)
-        while not await self._journal.delete_schedule(_with_act(schedule, act)):
+        while not await self._kept.delete_schedule(_with_act(schedule, act)):
             schedule = await self._same(schedule)
         _tell(schedule, "deleted", by)
         return schedule
 
     async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:
         """See the facade."""
-        now = await self._journal.store_now()
+        now = await self._kept.store_now()
         schedule = await self.get(name)
         firing = Firing(now, request_id_of(schedule.uid, request_id or str(uuid.uuid4())), by)
         saga_id = saga_id_of(schedule.definition, firing.request_id)
-        if await self._journal.find(saga_id) is not None:
+        if await self._find_saga(saga_id) is not None:
             return schedule, saga_id
 
         def asked(schedule: Schedule) -> Schedule:
@@ -138,7 +145,7 @@ class ScheduleActs:
             changed = change(schedule)
             if changed == schedule:
                 return schedule
-            if await self._journal.replace_schedule(changed):
+            if await self._kept.replace_schedule(changed):
                 self._changed()
                 return replace(changed, revision=schedule.revision + 1)
 
@@ -159,7 +166,7 @@ class ScheduleActs:
         Raises:
             ScheduleExists: the name is another one's.
         """
-        schedule = await self._journal.find_schedule(new.name)
+        schedule = await self._kept.find_schedule(new.name)
         if schedule is None:
             return None
         if not new.request_id or schedule.uid != _uid(new):
