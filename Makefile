@@ -62,7 +62,7 @@ test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but
 	$(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-long: $(INSTALLED) ## run the tests that take longer: killed processes, a bad network, everything from outside
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and stubs
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.bootstrap.served import refuse_unused, services_of
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

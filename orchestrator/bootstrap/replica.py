@@ -23,9 +23,9 @@ from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.nats.channel import NatsChannel
 from orchestrator.doors import metrics_door
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.replica.figures import FigurePasses
-from orchestrator.engine.replica.republish import Republishing
-from orchestrator.engine.replica.retention import RetentionPasses
+from orchestrator.engine.replica.upkeep.figures import FigurePasses
+from orchestrator.engine.replica.upkeep.republish import Republishing
+from orchestrator.engine.replica.upkeep.retention import RetentionPasses
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import open_observability
 from orchestrator.ports.adapters import Adapters
@@ -96,7 +96,7 @@ def _replica(settings: Settings, definitions: Sequence[Definition], adapters: Ad
         four_eyes=FourEyes(settings.four_eyes),
         tells_life=bool(settings.events_sinks),
     )
-    replica.worker.note = frozen_note(settings.journal)
+    replica.worker.live.frozen.note = frozen_note(settings.journal)
     replica.worker.recovery.timers.load = ThreadLoad()
     return replica
 
@@ -118,7 +118,7 @@ def _relay_events(stack: AsyncExitStack, settings: Settings, worker: Worker, own
         SettingsError: a sink cannot be used as it is set.
     """
     relays = relays_of(settings, worker.adapters.journal, worker.adapters.clock, owner)
-    worker.on_told = relays.wake if relays.each else None
+    worker.live.on_told = relays.wake if relays.each else None
     relays.open()
     # After the sagas are stopped: what they tell last is told, too.
     stack.push_async_callback(relays.close, settings.drain_seconds)

@@ -5,26 +5,31 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.access.facades import Facades
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.bootstrap.participants import open_participants
+from orchestrator.bootstrap.participants import addresses, open_participants
+from orchestrator.bootstrap.relays import sinks_of
 from orchestrator.bootstrap.served import refuse_violations
 from orchestrator.channels.nats.channel import NatsChannel
 from orchestrator.channels.nats.dead_letters import NatsDeadCommands
+from orchestrator.contract.addresses import NATS, TLS, split_scheme
 from orchestrator.doors import metrics_door
 from orchestrator.errors import SettingsError
+from orchestrator.events.shared_sink import SharedSink
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import open_observability
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from orchestrator.bootstrap.served import Definition
     from orchestrator.channels.router import Router
     from orchestrator.doors import DoorSecurity
     from orchestrator.settings import Settings
+
+_QUEUES: Final = frozenset({NATS, TLS})
 
 
 def temporal_engine(module: str) -> Any:  # noqa: ANN401 - one of its modules
@@ -79,6 +84,7 @@ async def on_temporal(
     """
     absent, opening = map(temporal_engine, ("absent", "opening"))
     refuse_violations(definitions)
+    _refuse_queues(addresses(definitions, settings.participants))
     async with AsyncExitStack() as stack:
         participants = await stack.enter_async_context(open_participants(settings, definitions))
         clock, router = SystemClock(), participants.router
@@ -88,12 +94,29 @@ async def on_temporal(
         options = opening.WorkerOptions(
             most_in_flight=settings.most_in_flight, grace=settings.drain_seconds, four_eyes=FourEyes(settings.four_eyes)
         )
+        sinks = [SharedSink(sink, clock) for sink in sinks_of(settings)]
+        for sink in sinks:
+            stack.push_async_callback(sink.close)
         sagas = await stack.enter_async_context(
-            opening.opened(client, definitions, router, observer, clock, options, failed)
+            opening.opened(client, definitions, router, observer, clock, options, failed, sinks)
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
         dead_commands = NatsDeadCommands(router.of_kind(NatsChannel))
         yield Facades(sagas, absent.NoSchedules(), absent.NoBulkActs(), absent.NoEvents(), dead_commands), router
+
+
+def _refuse_queues(where: Mapping[str, str]) -> None:
+    """Refuse participants behind queues: on Temporal, nobody takes their answers along through hours.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    by_queue = [f"{service}={address}" for service, address in where.items() if split_scheme(address)[0] in _QUEUES]
+    if by_queue:
+        raise SettingsError(
+            f"ORCHESTRATOR_PARTICIPANTS: {by_queue[0]} is a queue, and sagas on Temporal send no commands over queues; "
+            "give the participant an address of gRPC or HTTP, or serve its sagas without ORCHESTRATOR_ENGINE"
+        )
 
 
 async def _prepared_cluster(settings: Settings) -> Any:  # noqa: ANN401 - a client, likewise

@@ -39,6 +39,7 @@ _REFUSED_PAUSE_SECONDS: Final = 2.0
 _PING_SECONDS: Final = 5
 _CLOSE_SECONDS: Final = 2.0
 _TOLD_AGAIN_SECONDS: Final = 60.0
+_NOT_LET_IN: Final = "Authorization Violation"
 _MOST_BYTES: Final = 1024 * 1024
 
 
@@ -90,6 +91,7 @@ class NatsConnection:
         self.server = server
         self.on_connected: list[Callable[[], None]] = []
         self._security = security
+        self._access = security.access(encrypted=server.encrypted)
         self._name = name
         self._client: Client | None = None
         self._listeners: dict[object, tuple[str, Callable[[Received], None]]] = {}
@@ -209,7 +211,7 @@ class NatsConnection:
         async def gone() -> None:
             closed.set()
 
-        client = self.server.client()
+        client = self._access.client()
         await client.connect(
             servers=[self.server.url],
             name=self._name,
@@ -221,7 +223,7 @@ class NatsConnection:
             closed_cb=gone,
             disconnected_cb=self._note_lost,
             reconnected_cb=self._note_connected,
-            **self._security.options(encrypted=self.server.encrypted),
+            **self._access.options(),
         )
         return client
 
@@ -239,6 +241,8 @@ class NatsConnection:
     async def _note_error(self, error: Exception) -> None:
         """Say why there is no connection: once a minute, and whenever the reason is another."""
         self._why = str(error) or type(error).__name__
+        if _NOT_LET_IN in self._why:
+            self._why = f"the server does not let us in, by {self._security.stated}: {_NOT_LET_IN}"
         text, at = self._told
         if text != self._why or time.monotonic() - at > _TOLD_AGAIN_SECONDS:
             self._told = self._why, time.monotonic()

@@ -1,4 +1,4 @@
-"""What connections to NATS are secured with: TLS, and who we are. The files are read again with every connection.
+"""What connections to NATS are secured with: TLS, and who we are. The files are read anew for each connection.
 
 | what                               | is said by                                                                 |
 |------------------------------------|----------------------------------------------------------------------------|
@@ -7,30 +7,25 @@
 | who we are, by a certificate       | ``ORCHESTRATOR_NATS_CERTIFICATE`` and ``ORCHESTRATOR_NATS_KEY``            |
 | who we are, otherwise              | ``ORCHESTRATOR_NATS_LOGIN``, a file                                        |
 
-The file of the login holds one line, ``user:password`` or a token; or it is a ``.creds`` file, with a JWT and an NKey.
+:mod:`orchestrator.participant.brokers` says what the file of the login holds.
 """
 
 from __future__ import annotations
 
 import logging
-import ssl
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
+from orchestrator.participant.brokers import BrokerAccess, BrokerFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
     from types import ModuleType
-
-    from nats.aio.client import Client
 
 _log = logging.getLogger(__name__)
 
 PREFIX: Final = "ORCHESTRATOR_NATS_"
-
-_CREDENTIALS: Final = "-----BEGIN NATS USER JWT-----"
 
 
 def nats_client() -> ModuleType:
@@ -48,13 +43,7 @@ def nats_client() -> ModuleType:
     return nats
 
 
-class NatsFiles(NamedTuple):
-    """Where what secures the connections is kept; see the table of the module."""
-
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    login: Path | None = None
+NatsFiles = BrokerFiles
 
 
 class NatsSecurity:
@@ -72,9 +61,10 @@ class NatsSecurity:
         if (files.certificate is None) is not (files.key is None):
             raise SettingsError(f"{PREFIX}CERTIFICATE and {PREFIX}KEY are needed, both of them or neither")
         try:
-            self.options(encrypted=files.ca is not None or files.certificate is not None)
+            BrokerAccess(BrokerFiles(login=files.login))
         except (OSError, ValueError) as error:
-            raise SettingsError(f"{PREFIX}…: {error}") from None
+            raise SettingsError(f"{PREFIX}LOGIN: {files.login}: {getattr(error, 'strerror', None) or error}") from None
+        self.access(encrypted=files.ca is not None or files.certificate is not None)
 
     @property
     def names_authorities(self) -> bool:
@@ -86,17 +76,22 @@ class NatsSecurity:
         """The server can tell who we are."""
         return self._files.certificate is not None or self._files.login is not None
 
-    def options(self, *, encrypted: bool) -> dict[str, Any]:
-        """What the client is told, as the files are now.
+    @property
+    def stated(self) -> str:
+        """By what the server is to know us, for people."""
+        shown = {f"{PREFIX}LOGIN": self._files.login, f"{PREFIX}CERTIFICATE": self._files.certificate}
+        return " and ".join(f"{name}={path}" for name, path in shown.items() if path) or f"no {PREFIX}LOGIN is set"
+
+    def access(self, *, encrypted: bool) -> BrokerAccess:
+        """What one connection is secured with.
 
         Raises:
-            OSError: a file cannot be read.
-            ValueError: what a file holds cannot be used.
+            SettingsError: a file cannot be used.
         """
-        options = _login(self._files.login) if self._files.login is not None else {}
-        if encrypted:
-            options["tls"] = _context(self._files)
-        return options
+        try:
+            return BrokerAccess(self._files, encrypted=encrypted)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{PREFIX}…: {error}") from None
 
 
 class NatsServer(NamedTuple):
@@ -114,13 +109,6 @@ class NatsServer(NamedTuple):
     def url(self) -> str:
         """As the client takes it."""
         return f"{'tls' if self.encrypted else 'nats'}://{self.place}"
-
-    def client(self) -> Client:
-        """A new client, not connected. Where TLS is wanted, it says nothing to a server without."""
-        if self.encrypted:
-            return _encrypted_client()()
-        client: Client = nats_client().aio.client.Client()
-        return client
 
 
 def refuse_readable(servers: Iterable[NatsServer], security: NatsSecurity, *, insecure: bool) -> None:
@@ -145,33 +133,3 @@ def refuse_readable(servers: Iterable[NatsServer], security: NatsSecurity, *, in
                 "missing, or say --insecure (ORCHESTRATOR_INSECURE=true) where the network itself is safe"
             )
         _log.warning("INSECURE: NATS at %s is reached without %s", server.place, " and ".join(missing))
-
-
-def _context(files: NatsFiles) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=files.ca)
-    if files.certificate is not None and files.key is not None:
-        context.load_cert_chain(files.certificate, files.key)
-    return context
-
-
-def _login(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8").strip()
-    if _CREDENTIALS in text:
-        return {"user_credentials": str(path)}
-    if not text or "\n" in text:
-        raise ValueError(f"{path}: expected one line, user:password or a token, or a file of credentials (.creds)")
-    user, colon, password = text.partition(":")
-    return {"user": user, "password": password} if colon else {"token": text}
-
-
-def _encrypted_client() -> type[Client]:
-    """A client that sends who it is over TLS alone: the library goes without where the server does not ask for it."""
-    library = nats_client()
-
-    class EncryptedClient(library.aio.client.Client):  # type: ignore[misc, name-defined]  # imported late
-        def _connect_command(self) -> bytes:
-            if not self._server_info.get("tls_required"):
-                raise library.errors.Error("the server does not offer TLS, and TLS is wanted")
-            return bytes(super()._connect_command())
-
-    return EncryptedClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.run.durable_channel import DurableChannel
+from orchestrator.engine.run.commands.durable_channel import DurableChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -26,17 +26,17 @@ from orchestrator.definition.context import running_saga
 from orchestrator.engine.bindings.binding import Binding, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.run.backoff import InterruptibleBackoff
-from orchestrator.engine.run.command_issuer import CommandIssuer
-from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.context import RunContext
-from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.forward.code import Forward
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.replay import ReplayGate, replayed
+from orchestrator.engine.run.replay.gate import ReplayGate, replayed
+from orchestrator.engine.run.rollback.preview import preview
+from orchestrator.engine.run.sending.backoff import InterruptibleBackoff
+from orchestrator.engine.run.sending.command_sender import CommandSender
 from orchestrator.engine.run.stop_control import Halt, RollBack, StopControl, Suspend
-from orchestrator.engine.run.wait_issuer import TIMEOUT
+from orchestrator.engine.run.waits.wait_issuer import TIMEOUT
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import unscoped

@@ -9,7 +9,7 @@ attribute              what it says
 ``type``               the full name of the message, such as ``shop.order.v1.OrderPlaced``
 ``time``               when it happened
 ``datacontenttype``    ``application/protobuf``, or ``application/json`` for the same message as ProtoJSON
-``sequence``           its position in the outbox, as digits of one length: a later event has a later one
+``sequence``           its position, as digits of one length: a later event of its saga has a later one
 ``traceparent``        the trace of the saga, where it has one
 ``provisional``        ``true`` where it was told while its saga could still roll back; absent otherwise
 =====================  ================================================================================

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from orchestrator.events.sink import NotTaken
     from orchestrator.ports.outbox import BlockedSaga
+    from orchestrator.ports.sink import NotTaken
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _FACTOR: Final = 2.0

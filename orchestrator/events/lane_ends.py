@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.events.claimed import ClaimedSink
     from orchestrator.events.failing import SinkHealth
     from orchestrator.events.lanes import Lane, LaneEnd
-    from orchestrator.events.sink import NotTaken
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import KeptEvent, OutboxReader
+    from orchestrator.ports.sink import NotTaken
 
 _log = logging.getLogger(__name__)
 

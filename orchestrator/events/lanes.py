@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from orchestrator.events.sink import Sink
     from orchestrator.ports.outbox import KeptEvent
+    from orchestrator.ports.sink import Sink
 
 
 class LaneEnd(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.connections.nats import NatsConnection
 from orchestrator.connections.nats_security import PREFIX, NatsSecurity, NatsServer
+from orchestrator.connections.renewed_context import RenewedContext
 from orchestrator.contract.addresses import TLS
 from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import NATS, SinkAddress, read_address
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.events.sink import Sink
+    from orchestrator.ports.sink import Sink
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _webhook(address: SinkAddress, files: SinkFiles, *, insecure: bool) -> Webho
 
 def _context(ca: Path | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca)
+        return ssl.create_default_context() if ca is None else RenewedContext(ca)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{_PREFIX}TLS_CA: {ca}: {error}") from None
 

@@ -30,9 +30,9 @@ from orchestrator.events.lanes import Lane
 
 if TYPE_CHECKING:
     from orchestrator.events.lanes import LaneEnd
-    from orchestrator.events.sink import NotTaken, Sink
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import KeptEvent, Outbox
+    from orchestrator.ports.sink import NotTaken, Sink
 
 _log = logging.getLogger(__name__)
 

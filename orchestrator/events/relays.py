@@ -12,9 +12,9 @@ from orchestrator.events.relay import Relay
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.events.sink import Sink
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import Outbox
+    from orchestrator.ports.sink import Sink
 
 _log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class KeptEvent(NamedTuple):
-    """An event and its place in the order of all."""
+    """An event and its place: in the order of all, or where there is no outbox, in the order of its saga's."""
 
     position: int
     event: OutboxEvent

@@ -7,28 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
-
-
-class FrozenNote(Protocol):
-    """The note of one journal."""
-
-    def read(self) -> dict[str, str]:
-        """Where each saga's code hung, by the saga's id."""
-
-    def write(self, saga_id: str, where: str) -> None:
-        """Note one more saga; from any thread.
-
-        Raises:
-            OSError: it cannot be noted.
-        """
-
-    def clear(self, saga_ids: Collection[str]) -> None:
-        """These sagas are suspended, or yield again; from any thread."""
 
 
 class FrozenFile:

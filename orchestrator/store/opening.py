@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from orchestrator.ports.findings import Finding
+    from orchestrator.ports.frozen_note import FrozenNote
     from orchestrator.ports.journal import Committed, Journal, JournalReader
-    from orchestrator.store.frozen_note import FrozenNote
 
 
 async def open_store(

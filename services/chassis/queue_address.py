@@ -1,7 +1,6 @@
-"""Where commands or events are: ``nats://host:4222/prefix``, and how this process is let in there."""
+"""Where commands or events are: ``nats://host:4222/prefix``."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -49,19 +48,3 @@ class QueueAddress:
     def is_encrypted(self) -> bool:
         """Whether the connection is."""
         return self.server.startswith("tls:")
-
-
-def read_login(path: Path) -> dict[str, str]:
-    """How the broker knows this process, by a file: ``user:password`` or a token in one line, or credentials.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it holds none of these.
-    """
-    content = path.read_text().strip()
-    if "-----BEGIN NATS USER JWT-----" in content:
-        return {"user_credentials": str(path)}
-    if not content or "\n" in content:
-        raise ValueError("expected one line, user:password or a token, or a file of credentials (.creds)")
-    user, colon, password = content.partition(":")
-    return {"user": user, "password": password} if colon else {"token": content}

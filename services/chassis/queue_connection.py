@@ -13,9 +13,8 @@ from typing import Final, NamedTuple, Never
 import nats.errors
 from nats.aio.client import Client
 
+from orchestrator.participant.brokers import BrokerAccess
 from services.chassis.queue_address import QueueAddress
-from services.chassis.queue_client import EncryptedClient
-from services.chassis.queue_login import QueueLogin
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class QueueConnection:
         name: what the broker's operator sees.
     """
 
-    def __init__(self, address: QueueAddress, login: QueueLogin, *, name: str) -> None:
+    def __init__(self, address: QueueAddress, login: BrokerAccess, *, name: str) -> None:
         self._address = address
         self._login = login
         self._name = name
@@ -65,7 +64,7 @@ class QueueConnection:
         """Stay connected, or try to be, until this is cancelled."""
         while True:
             given_up = asyncio.Event()
-            client = EncryptedClient() if self._address.is_encrypted else Client()
+            client = self._login.client()
             try:
                 await self._connect(client, given_up)
                 self._clients += 1
@@ -87,14 +86,13 @@ class QueueConnection:
         await client.connect(
             self._address.server,
             name=self._name,
-            tls=self._login.tls,
             error_cb=self._complain,
             closed_cb=closed,
             connect_timeout=_CONNECT_SECONDS,
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it sleeps for so long
             max_reconnect_attempts=-1,
             ping_interval=_PING_SECONDS,
-            **self._login.options(),  # type: ignore[arg-type]
+            **self._login.options(),
         )
 
     async def _complain(self, error: Exception) -> None:
@@ -105,7 +103,7 @@ class QueueConnection:
 
 
 @asynccontextmanager
-async def connected(address: QueueAddress, login: QueueLogin, *, name: str) -> AsyncIterator[QueueConnection]:
+async def connected(address: QueueAddress, login: BrokerAccess, *, name: str) -> AsyncIterator[QueueConnection]:
     """A connection for as long as the block runs."""
     connection = QueueConnection(address, login, name=name)
     running = asyncio.create_task(connection.run())

@@ -9,33 +9,15 @@ A login is the file of ``NATS_LOGIN``, or the certificate of the service, which 
 """
 
 import logging
-import ssl
-from pathlib import Path
-from typing import NamedTuple
 
+from orchestrator.participant.brokers import BrokerAccess, BrokerFiles
 from orchestrator.participant.exposure import is_exposed
 from services.chassis.errors import StartupError
-from services.chassis.queue_address import QueueAddress, read_login
+from services.chassis.queue_address import QueueAddress
 from services.chassis.settings import Settings
 
 
-class QueueLogin(NamedTuple):
-    """What a client tells the broker.
-
-    Attributes:
-        file: see ``read_login``; ``None`` for none. It is read at each connection.
-        tls: for an encrypted connection; else ``None``.
-    """
-
-    file: Path | None = None
-    tls: ssl.SSLContext | None = None
-
-    def options(self) -> dict[str, str]:
-        """See ``read_login``, which raises the same."""
-        return {} if self.file is None else read_login(self.file)
-
-
-def queue_login(address: QueueAddress, settings: Settings, *, variable: str, prefix: str) -> QueueLogin:
+def queue_login(address: QueueAddress, settings: Settings, *, variable: str, prefix: str) -> BrokerAccess:
     """The login for the broker at ``address``.
 
     Args:
@@ -57,20 +39,14 @@ def queue_login(address: QueueAddress, settings: Settings, *, variable: str, pre
                 f"{prefix}NATS_LOGIN, or set {prefix}INSECURE=true where the network itself is safe"
             )
         logging.getLogger(__name__).warning("INSECURE: %s is used without %s", address.place, without)
-    login = QueueLogin(settings.nats_login, _tls(settings, prefix) if address.is_encrypted else None)
     try:
-        login.options()
+        login = BrokerAccess(BrokerFiles(login=settings.nats_login))
     except (OSError, ValueError) as error:
         raise StartupError(f"{prefix}NATS_LOGIN: {error}") from error
-    return login
-
-
-def _tls(settings: Settings, prefix: str) -> ssl.SSLContext:
-    """Whom this process trusts, and what it shows: the certificate that it shows to its callers, too."""
+    if not address.is_encrypted:
+        return login
+    files = BrokerFiles(settings.nats_ca, settings.tls_certificate, settings.tls_key, settings.nats_login)
     try:
-        context = ssl.create_default_context(cafile=settings.nats_ca)
-    except OSError as error:  # which includes that it is no certificate
+        return BrokerAccess(files, encrypted=True)
+    except (OSError, ValueError) as error:  # which includes that it is no certificate
         raise StartupError(f"{prefix}NATS_CA: {settings.nats_ca}: {error}") from error
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    return context

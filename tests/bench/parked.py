@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.engine.replica.timers import Timers
+from orchestrator.engine.replica.claiming.timers import Timers
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga

@@ -13,6 +13,7 @@ import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from orchestrator.channels.grpc.bearer import with_token
+from orchestrator.participant.brokers import BrokerAccess
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter, StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
@@ -22,7 +23,6 @@ from services.chassis.events.jetstream import JetStreamBroker
 from services.chassis.events.traffic import BEGINNING
 from services.chassis.queue_address import QueueAddress
 from services.chassis.queue_connection import connected
-from services.chassis.queue_login import QueueLogin
 from services.loyalty.domain import STAMPS_A_CARD
 from shop.order.v1.events_pb2 import OrderPlaced
 from tests.crash.processes import PATIENCE_SECONDS, connect_in_plain
@@ -174,7 +174,7 @@ async def _events(url: str) -> list[tuple[Any, Event]]:
     address = QueueAddress.parse(url, "events")
     types = ["shop.>", "saga.>"]
     found: list[tuple[Any, Event]] = []
-    async with connected(address, QueueLogin(), name="reader") as connection:
+    async with connected(address, BrokerAccess(), name="reader") as connection:
         feed = JetStreamBroker(connection, address.subjects.prefix).feed(Wanted("reader", types, BEGINNING))
         while True:
             try:

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.replica.retention import RetentionPasses
+from orchestrator.engine.replica.upkeep.retention import RetentionPasses
 from orchestrator.errors import SagaDeleted, SagaExists
 from orchestrator.journal.retention import Rules, parse_rule
 from orchestrator.journal.state import Status

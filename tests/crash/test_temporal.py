@@ -1,4 +1,7 @@
-"""Workers of a Temporal cluster are killed, and so is its server: every order ends once, and nothing is done twice."""
+"""Workers of a Temporal cluster are killed, and so are its server and the broker of events.
+
+Every order ends once, nothing is done twice, and each event of its saga is told, in order.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ import pytest
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.modules import load_definitions
 from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.history import read_history
 from orchestrator.engine.temporal.replaying import replay_histories
+from orchestrator.journal.outbox import outbox_of
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw
+from tests.crash.test_events import heard
 from tests.support.temporal import TemporalServer
 
 if TYPE_CHECKING:
@@ -22,13 +28,14 @@ if TYPE_CHECKING:
 
     from tests.crash.invariants import Invariants
     from tests.crash.shop import Shop
+    from tests.support.nats import NatsServer
 
 NAMESPACE: Final = "shop"
 WORKERS: Final = 2
 ROUNDS: Final = 3
 ORDERS_OF_A_ROUND: Final = 8
 SERVER_KILLED: Final = frozenset({1})
-"""In which rounds the server is killed, too."""
+"""In which rounds the server is killed, too, and the broker."""
 
 
 @pytest.fixture
@@ -41,11 +48,18 @@ def server(tmp_path: Path) -> Iterator[TemporalServer]:
 
 @pytest.mark.timeout(600)  # what a killed worker had in hand is lost after seconds, and the server has to come back
 async def test_every_order_ends_once_though_workers_and_the_server_are_killed_in_turn(
-    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, server: TemporalServer
+    shop: Shop,
+    invariants: Invariants,
+    chance: random.Random,
+    run: str,
+    tmp_path: Path,
+    server: TemporalServer,
+    nats_server: NatsServer,
 ) -> None:
     url = server.url(NAMESPACE)
+    settings = {"ORCHESTRATOR_EVENTS_SINKS": f"analytics={nats_server.url}/events"}
     workers = [shop.orchestrator(tmp_path, engine=url) for _ in range(WORKERS)]
-    await asyncio.gather(*(worker.restart() for worker in workers))
+    await asyncio.gather(*(worker.restart(**settings) for worker in workers))
     async with Customers(in_turn(workers), in_flight=8) as customers:
         everything = []
         for number in range(ROUNDS):
@@ -55,12 +69,26 @@ async def test_every_order_ends_once_though_workers_and_the_server_are_killed_in
             victim = workers[number % WORKERS]
             victim.kill()
             if number in SERVER_KILLED:
+                nats_server.kill()
                 await asyncio.to_thread(server.kill)
                 await asyncio.to_thread(server.start)
-            await victim.restart()
+                nats_server.start()
+            await victim.restart(**settings)
         await asyncio.gather(*everything)
         assert await invariants.broken(customers) == []
     definitions = load_definitions(["orchestrator.shop"], ())
     replayed = [each async for each in replay_histories(await connect(url), definitions, SystemClock())]
     assert len(replayed) >= ROUNDS * ORDERS_OF_A_ROUND
     assert [each for each in replayed if each.failure] == []
+    expected = await told_by_the_histories(url, [each.saga_id for each in replayed])
+    assert await heard(nats_server, expected) == expected
+
+
+async def told_by_the_histories(url: str, saga_ids: list[str]) -> dict[str, list[str]]:
+    """The ids of the events of each saga, in order, as they follow from its entries."""
+    client = await connect(url)
+    expected = {}
+    for saga_id in saga_ids:
+        entries = (await read_history(client, saga_id)).entries
+        expected[saga_id] = [event.event_id for event in outbox_of(saga_id, entries, 0, tells_life=True)]
+    return expected

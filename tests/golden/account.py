@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replay_check import Verifier
-from orchestrator.engine.run.preview import preview
+from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
 from orchestrator.shop.place_order import place_order, place_order_2

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
+    from orchestrator.testing.world.queue import VirtualQueue
     from tests.support.engine_world import EngineProcess
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -126,6 +127,39 @@ async def cancelled_while_it_waited(world: EngineWorld) -> None:
     """The customer cancels an order that waits for its approval."""
     process = await parked(world)
     await process.acts.cancel(ORDER_ID, "changed her mind", Actor("ada"))
+    await world.stopped(ORDER_ID)
+
+
+async def queued(world: EngineWorld) -> tuple[EngineProcess, VirtualQueue]:
+    """A replica that has parked an order whose payment waits in a queue: the participants have just gone away."""
+    queue = world.by_queue()
+    priced = Answer()
+    world.participants.scripts["PriceOrder"] = [priced]
+    process = await world.open()
+    await process.worker.start(_order(world))
+    await until(lambda: priced.asked)
+    queue.go_away()
+    priced.give()
+    while world.state(ORDER_ID).status is not Status.WAITING or ORDER_ID in process.worker.live:
+        await turns()
+        world.clock.advance(1.0)
+    return process, queue
+
+
+async def answered_by_a_queue(world: EngineWorld) -> None:
+    """The participants come back after a while, and the order goes on on another replica."""
+    _, queue = await queued(world)
+    await world.recover()
+    world.clock.advance(600)
+    queue.come_back()
+    await world.stopped(ORDER_ID)
+
+
+async def cancelled_while_it_was_queued(world: EngineWorld) -> None:
+    """The customer cancels while the payment waits in a queue: whether it took effect is in doubt."""
+    process, queue = await queued(world)
+    await process.acts.cancel(ORDER_ID, "changed her mind", Actor("ada"))
+    queue.come_back()
     await world.stopped(ORDER_ID)
 
 
@@ -224,8 +258,10 @@ STORIES_2: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (
     not_approved,
     approved_too_late,
     cancelled_while_it_waited,
+    answered_by_a_queue,
+    cancelled_while_it_was_queued,
 )
-"""Those of version 2, in which an order may wait for its approval."""
+"""Those of version 2, in which an order may wait for its approval; and over a queue, for a participant."""
 
 
 STORIES_OF_EVENTS: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (completed, declined)

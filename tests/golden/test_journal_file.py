@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.figures import FigurePasses
+from orchestrator.engine.replica.acting.acts import Acts
+from orchestrator.engine.replica.upkeep.figures import FigurePasses
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status, StepOutcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,14 @@ class Files(NamedTuple):
         )
         options = [("grpc.ssl_target_name_override", server), ("grpc.enable_http_proxy", 0)]
         return grpc.aio.secure_channel(address, credentials, options=options)
+
+    def server(self) -> ssl.SSLContext:
+        """A server that shows this certificate, speaks HTTP/2, and asks everybody for one of its authorities."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.ca))
+        context.load_cert_chain(self.certificate, self.key)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.set_alpn_protocols(["h2"])
+        return context
 
     def environment(self, prefix: str) -> dict[str, str]:
         return {

@@ -19,9 +19,9 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.definition.saga import saga
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.replica.limits import Limits
-from orchestrator.engine.run.command_execution import NOT_SENT
-from orchestrator.engine.run.queued_attempts import REST_AFTER_SECONDS
+from orchestrator.engine.replica.capacity.limits import Limits
+from orchestrator.engine.run.commands.command_execution import NOT_SENT
+from orchestrator.engine.run.sending.queued_attempts import REST_AFTER_SECONDS
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.journal.entries import CommandRefused, EventPublished
 from orchestrator.journal.fold import fold

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from google.type.money_pb2 import Money
 
+from orchestrator.participant.brokers import BrokerAccess
 from services.chassis.event import Event
 from services.chassis.events.broker import BrokerAway
 from services.chassis.events.jetstream import JetStreamBroker
 from services.chassis.queue_address import QueueAddress
 from services.chassis.queue_connection import connected
-from services.chassis.queue_login import QueueLogin
 from services.chassis.timestamps import utc_now
 from shop.order.v1.events_pb2 import OrderPlaced
 from shop.type.v1.type_pb2 import Line
@@ -80,5 +80,5 @@ class Publisher:
 async def publishing(url: str) -> AsyncIterator[Publisher]:
     """A publisher to ``nats://host:port/prefix``."""
     address = QueueAddress.parse(url, "events")
-    async with connected(address, QueueLogin(), name="test") as connection:
+    async with connected(address, BrokerAccess(), name="test") as connection:
         yield Publisher(JetStreamBroker(connection, address.subjects.prefix))

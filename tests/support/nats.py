@@ -47,10 +47,14 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"127.0.0.1:{self._port}"
         self.url = f"nats://{self.address}"
+        self._sync = sync
         self._configuration = folder / "nats.conf"
-        self._configuration.write_text(
-            f'listen: "{self.address}"\njetstream {{ store_dir: "{self.store}", sync_interval: {sync} }}\n{settings}\n'
-        )
+        self.configure(settings)
+
+    def configure(self, settings: str) -> None:
+        """Other further lines of its configuration, from the next start on."""
+        stored = f'jetstream {{ store_dir: "{self.store}", sync_interval: {self._sync} }}'
+        self._configuration.write_text(f'listen: "{self.address}"\n{stored}\n{settings}\n')
 
     @property
     def monitor_port(self) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     import random
+    import ssl
     from types import TracebackType
 
 _CHUNK: Final = 65_536
@@ -47,6 +48,7 @@ class Proxy:
     Args:
         target: ``host:port``.
         chance: decides which faults happen.
+        tls: with it, those who connect do so over TLS, which ends here.
 
     Attributes:
         address: where it listens.
@@ -55,7 +57,13 @@ class Proxy:
         accepted: how many connections were made to it.
     """
 
-    def __init__(self, target: str, chance: random.Random, faults: LinkFaults = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        target: str,
+        chance: random.Random,
+        faults: LinkFaults = NO_FAULTS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.faults = faults
         self.resets = 0
         self.accepted = 0
@@ -63,12 +71,13 @@ class Proxy:
         self._is_split = False
         self.address = ""
         self._target = target
+        self._tls = tls
         self._chance = chance
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 

@@ -15,7 +15,8 @@ import nats.errors
 
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
 from orchestrator.channels.nats.provisioning import make, wanted
-from orchestrator.connections.nats_security import NatsSecurity
+from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
+from orchestrator.contract.addresses import NATS
 from orchestrator.participant.errors import Refusal
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, QueuedCommand
 from orchestrator.participant.queued.reply import QueuedReply
@@ -95,11 +96,20 @@ def refusal(command: QueuedCommand, code: str, reason: str, *, echoed: bool = Fa
     return QueuedReply(command.message_id, b"", code, "no", (*status.trailing, *echo), delivery=1)
 
 
-def channel_to(server: NatsServer, replica: str = "replica-1", prefix: str = "", **settings: Any) -> NatsChannel:  # noqa: ANN401 - of each type
-    """A channel to a server; with a prefix of its own, unless one is given."""
-    security = NatsSecurity()
+def channel_to(
+    server: NatsServer | str,
+    replica: str = "replica-1",
+    prefix: str = "",
+    *,
+    scheme: str = NATS,
+    files: NatsFiles = NatsFiles(),  # noqa: B008 - it cannot be changed
+    **settings: Any,  # noqa: ANN401 - of each type
+) -> NatsChannel:
+    """A channel to a server, or ``host:port``; with a prefix of its own, unless one is given."""
+    security = NatsSecurity(files)
     made = NatsSettings(security, replica, GROUP, **settings)
-    return NatsChannel("nats", f"{server.address}/{prefix or uuid4().hex}", made, NatsConnections(security))
+    address = server if isinstance(server, str) else server.address
+    return NatsChannel(scheme, f"{address}/{prefix or uuid4().hex}", made, NatsConnections(security))
 
 
 async def provided(channel: NatsChannel, *services: str) -> None:
@@ -116,9 +126,14 @@ async def until_queued(attempt: QueuedAttempt) -> None:
 
 
 @asynccontextmanager
-async def participating(server: NatsServer, channel: NatsChannel, service: str) -> AsyncIterator[QueuedParticipant]:
+async def participating(
+    server: NatsServer,
+    channel: NatsChannel,
+    service: str,
+    **options: Any,  # noqa: ANN401 - as the client names them
+) -> AsyncIterator[QueuedParticipant]:
     """A participant that takes commands until the block is left."""
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, **options)
     participant = QueuedParticipant(client, channel, service)
     participant.take()
     try:

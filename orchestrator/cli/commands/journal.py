@@ -18,9 +18,13 @@ from orchestrator.cli.registration import CommandGroup, CommandLine
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
-    from orchestrator.store.copying import CopyProgress
+    from collections.abc import Mapping
+
+    from orchestrator.store.copying_sagas import CopyProgress
 
 _TOLD_EACH = 1000
+_CLUSTER = "temporal://"
+_MOVED = "Start orchestrators with ORCHESTRATOR_JOURNAL naming the new journal, and none on the old one"
 
 
 class _JournalCommands(CommandGroup):
@@ -44,28 +48,44 @@ def _journal() -> None:
 
 @journal_commands.command()
 def copy(
-    source: Annotated[str, typer.Option("--from", help="The journal to leave: sqlite:<path>; nobody else has it.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="The journal to leave: sqlite:<path>; nobody else has it. "
+            "Or, for its history, temporal://<host>:7233/<namespace>.",
+        ),
+    ],
     target: Annotated[str, typer.Option("--to", help="The journal to go to: postgresql://<host>/<database>.")],
 ) -> None:
     """Copy every saga to another journal, and compare every entry. Stop the orchestrator first.
 
     A copy that was interrupted is repeated: what is there already is compared, and not copied again. The old journal is
     left as it is; do not start an orchestrator on it again, because the new one carries the same sagas on.
+
+    From a Temporal cluster, the sagas that have ended are copied, and the others go on there: nothing is stopped.
     """
     if source == target:
         refuse("--from and --to name the same journal")
+    if target.startswith(_CLUSTER):
+        refuse("no history can be brought to a Temporal cluster: let new sagas start there, and old ones end here")
+    from_cluster = source.startswith(_CLUSTER)
     with errors_reported():
-        done = asyncio.run(_copy(source, target))
+        done, left = asyncio.run(_copy_history(source, target) if from_cluster else _copy(source, target))
     if wants_json():
-        print_json({"copied": done.copied, "found": done.found, "compared": done.compared})
+        print_json({"copied": done.copied, "found": done.found, "compared": done.compared, "left": dict(left)})
         return
-    say(
-        f"{counted(done.copied, 'saga')} copied, {done.found} had been there; every entry of {done.compared} is the "
-        "same. Start orchestrators with ORCHESTRATOR_JOURNAL naming the new journal, and none on the old one"
-    )
+    copied = counted(done.copied, "saga")
+    same = f"{copied} copied, {done.found} had been there; every entry of {done.compared} is the same"
+    say(f"{same}. {_left(left) if from_cluster else _MOVED}")
 
 
-async def _copy(source: str, target: str) -> CopyProgress:
+def _left(left: Mapping[str, int]) -> str:
+    others = ", ".join(f"{number} {what}" for what, number in sorted(left.items()))
+    return f"Left there, because they may go on: {others}" if others else "No other saga is there"
+
+
+async def _copy(source: str, target: str) -> tuple[CopyProgress, Mapping[str, int]]:
     from orchestrator.store.copying import copy_journal  # noqa: PLC0415 - other commands do without
     from orchestrator.store.opening import open_store, refuse_missing  # noqa: PLC0415 - as above
 
@@ -75,7 +95,22 @@ async def _copy(source: str, target: str) -> CopyProgress:
         opened.push_async_callback(old.close)
         new = await open_store(target)
         opened.push_async_callback(new.close)
-        return await copy_journal(old, new, _Telling())
+        return await copy_journal(old, new, _Telling()), {}
+
+
+async def _copy_history(source: str, target: str) -> tuple[CopyProgress, Mapping[str, int]]:
+    from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
+    from orchestrator.store.copying_history import copy_history  # noqa: PLC0415 - as above
+    from orchestrator.store.opening import open_store  # noqa: PLC0415 - as above
+
+    ended = temporal_engine("ended")
+    client = await connect_temporal(read_settings(engine=source))
+    journal = await open_store(target)
+    try:
+        return await copy_history(ended.EndedOnCluster(client), journal, _Telling())
+    finally:
+        await journal.close()
 
 
 class _Telling:

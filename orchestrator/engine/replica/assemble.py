@@ -9,8 +9,8 @@ from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.bindings.rate_limit import RateLimit
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.journal.four_eyes import ONE_PERSON
@@ -61,7 +61,7 @@ def assemble(
     )
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
-    worker.tells_life = tells_life
+    worker.live.tells_life = tells_life
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
     return Replica(worker, four_eyes)
 

@@ -14,10 +14,10 @@ from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE, child_co
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
-from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.acting.acts import Acts
+from orchestrator.engine.replica.child_ids import child_id
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalError, SagaDeleted, SagaExists
-from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
 from orchestrator.journal.outcome import Failure, Unknown
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class _Children:
         definition = self._served.definition
         message = definition.input.FromString(request)
         return StartSaga(
-            saga_id=await self._child_id(key),
+            saga_id=await child_id(self._worker.adapters.journal, key),
             definition=definition.name,
             version=definition.version,
             input=request,
@@ -111,13 +111,6 @@ class _Children:
             traceparent=known.get("traceparent", ""),
             parent_id=known["saga-id"],
         )
-
-    async def _child_id(self, key: str) -> str:
-        """The idempotency key of the command; where that is long, a shorter one, unless the child has it already."""
-        child_id = bounded(key, LONGEST_SAGA_ID)
-        if child_id != key and await self._worker.adapters.journal.find(key) is not None:
-            return key
-        return child_id
 
 
 def _unavailable(error: JournalError) -> Unknown:

@@ -41,7 +41,7 @@ class WorkerReadings:
             worker.adapters.clock.now(),
             {**dict.fromkeys(self.definitions, 0), **worker.queueing.room.live},
             max(0, recovery.expected - recovery.recovered) if recovery.under_way else 0,
-            worker.claims_lost,
+            worker.live.claims_lost,
             [
                 ParticipantReading(service, breaker.in_flight, breaker.waiting, breaker.down_since)
                 for service, breaker in worker.bindings.breakers.items()

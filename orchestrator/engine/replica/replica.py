@@ -6,21 +6,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replay_check import Finding, Verifier
-from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.acting.acts import Acts
+from orchestrator.engine.replica.acting.asking import Asking
+from orchestrator.engine.replica.acting.carrying_out import CarryingOut
+from orchestrator.engine.replica.acting.signals import Signals
 from orchestrator.engine.replica.answers import WakingByAnswers
-from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.bulk.control import BulkControl
 from orchestrator.engine.replica.bulk.runner import BulkRunner
 from orchestrator.engine.replica.bulk.sagas import BulkSagas
-from orchestrator.engine.replica.carrying_out import CarryingOut
-from orchestrator.engine.replica.loads import loads_of
+from orchestrator.engine.replica.capacity.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.replica.schedule_acts import ScheduleActs
-from orchestrator.engine.replica.schedules import ScheduleRunner
-from orchestrator.engine.replica.signals import Signals
-from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.waiting import journalled_waits
+from orchestrator.engine.replica.schedules.acts import ScheduleActs
+from orchestrator.engine.replica.schedules.runner import ScheduleRunner
+from orchestrator.engine.run.rollback.preview import preview
+from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal

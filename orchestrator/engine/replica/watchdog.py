@@ -37,9 +37,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
 from orchestrator.definition.context import running_saga
-from orchestrator.engine.run.command_issuer import CommandIssuer
-from orchestrator.engine.run.forward import Forward
-from orchestrator.engine.run.frozen import ADVICE, CodeFrozen
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
+from orchestrator.engine.run.forward.code import Forward
+from orchestrator.engine.run.forward.frozen import ADVICE, CodeFrozen
 from orchestrator.journal.logged import about_saga_id
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.run.command_sender import CommandSender
     from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.sending.command_sender import CommandSender
     from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.random import RandomSource

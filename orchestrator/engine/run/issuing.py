@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from orchestrator.engine.run.context import RunContext
-    from orchestrator.engine.run.replay import ReplayGate
+    from orchestrator.engine.run.replay.gate import ReplayGate
 
 T = TypeVar("T")
 

@@ -29,7 +29,10 @@ def _no_bulk_acts() -> NoReturn:
 
 
 def _no_outbox() -> NoReturn:
-    raise NotOffered("this engine has no outbox")
+    raise NotOffered(
+        "this engine keeps no events once they are told: each saga's workflow tells them until they are taken; its "
+        "pending activity says what is not, and why"
+    )
 
 
 class NoSchedules:
@@ -103,7 +106,7 @@ class NoBulkActs:
 
 
 class NoEvents:
-    """What people ask of the outbox, of an engine without one: it holds nothing, and nobody is told anything."""
+    """What people ask of the outbox, of an engine without one: each workflow tells its events, and then keeps none."""
 
     async def sinks(self) -> list[SinkRecord]:
         """There is none."""

@@ -1,35 +1,40 @@
-"""What the workflows of sagas have done outside: sending commands, telling the observer, waiting for children.
+"""What the workflows of sagas have done outside: sending commands, waiting for children, telling observer and sinks.
 
 Purpose: an attempt is made once. Invariant: outcomes are values. An activity that does not come back (its worker is
-killed, or it takes too long) is unknown to its saga, which decides what that means; the server never repeats it.
+killed, or it takes too long) is unknown to its saga, which decides what that means; the server never repeats it. Events
+alone, which have ids, are told until they are taken.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import Answered, bytes_of, read, write_answer
+from orchestrator.engine.temporal.wire import Answered, bytes_of, read, read_delta, read_events, write_answer
 from orchestrator.engine.temporal.workflow import too_large
 from orchestrator.errors import JournalError, SagaNotFound
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Completed, Failure, Retry, Unknown
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
+    from orchestrator.ports.outbox import KeptEvent
+    from orchestrator.ports.sink import Sink
 
 _BEAT_SECONDS: Final = 2.0
 _TURN_SECONDS: Final = 1.0
@@ -38,9 +43,6 @@ _TURN_SECONDS: Final = 1.0
 
 class Children(Protocol):
     """What an activity asks of other sagas."""
-
-    async def entries(self, saga_id: str) -> list[Entry]:
-        """The journal of a saga; empty where there is none."""
 
     async def wait(self, saga_id: str, seconds: float) -> SagaState:
         """A saga once it has ended or is suspended, or as it stands after so many seconds."""
@@ -51,6 +53,9 @@ class Children(Protocol):
     async def release_child(self, saga_id: str) -> None:
         """Let a child that has completed end: its parent will not roll it back."""
 
+    async def has_told(self, saga_id: str, sink: str) -> bool:
+        """Whether a saga has told a sink all that it tells by itself."""
+
 
 class Activities:
     """The activities of one worker process.
@@ -60,17 +65,29 @@ class Activities:
         observer: sees what is durable.
         clock: the time.
         children: the sagas of this engine.
+        sinks: whom events are told to.
     """
 
-    def __init__(self, bindings: Bindings, observer: Observer, clock: Clock, children: Children) -> None:
+    def __init__(
+        self, bindings: Bindings, observer: Observer, clock: Clock, children: Children, sinks: Iterable[Sink] = ()
+    ) -> None:
         self._bindings = bindings
         self._observer = observer
         self._clock = clock
         self._children = children
+        self._sinks = {sink.name: sink for sink in sinks}
 
     def all(self) -> Sequence[Callable[..., Awaitable[object]]]:
         """All of them, for a worker."""
-        return [self.send_command, self.await_child, self.roll_back_child, self.release_children, self.tell]
+        return [
+            self.send_command,
+            self.await_child,
+            self.roll_back_child,
+            self.release_children,
+            self.tell,
+            self.keep,
+            self.publish_events,
+        ]
 
     @activity.defn(name=names.SEND_COMMAND)
     async def send_command(self, about: bytes, request: bytes, delta: bytes) -> bytes:  # noqa: ARG002 - it is in the history
@@ -124,15 +141,53 @@ class Activities:
             await self._children.release_child(child_id)
 
     @activity.defn(name=names.TELL)
-    async def tell(self, about: bytes, delta: bytes) -> None:  # noqa: ARG002 - it is in the history
-        """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics."""
-        asked, saga_id = read(about), activity.info().workflow_id
+    async def tell(self, told: int, journal: bytes, delta: bytes) -> bytes:
+        """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics.
+
+        Args:
+            told: how many entries it was told before.
+            journal: the whole of it.
+            delta: the entries that go into the history with the answer, which is the delta.
+        """
+        saga_id = activity.info().workflow_id
         assert saga_id is not None
-        entries = (await self._children.entries(saga_id))[: asked["until"]]
-        told = asked["told"]
+        entries = read_delta(journal)[1]
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
+        return delta
+
+    @activity.defn(name=names.KEEP)
+    async def keep(self, piece: bytes) -> None:
+        """Nothing: a piece of the journal is in the history, because this was asked for."""
+
+    @activity.defn(name=names.PUBLISH)
+    async def publish_events(self, about: bytes, events: bytes, delta: bytes) -> int:  # noqa: ARG002 - it is in the history
+        """Tell a sink events, in their order, until one is not taken; how many were.
+
+        Raises:
+            ApplicationError: not one was; the server tries again.
+        """
+        name = read(about)["sink"]
+        sink = self._sinks.get(name)
+        if sink is None:
+            raise ApplicationError(f"ORCHESTRATOR_EVENTS_SINKS of this process names no {name}", type="NO_SUCH_SINK")
+        wanted = read_events(events)
+        async with _heartbeats():
+            for taken, event in enumerate(wanted):
+                failure = await self._tell(sink, event)
+                if failure is not None and taken:
+                    return taken
+                if failure is not None:
+                    raise _not_taken(failure)
+        return len(wanted)
+
+    async def _tell(self, sink: Sink, event: KeptEvent) -> NotTaken | None:
+        """Tell a sink one event; that of a child once the child has told all that it tells by itself."""
+        child_id = event.event.saga_id
+        if child_id != activity.info().workflow_id and not await self._children.has_told(child_id, sink.name):
+            return NotTaken(f"{child_id} still tells what came before", answered=False)
+        return await sink.tell(event)
 
     async def _attempt(
         self,
@@ -158,12 +213,20 @@ class Activities:
             )
         finally:
             breaker.leave(reached=reached)
-        if isinstance(outcome, Completed) and len(outcome.reply) > names.MOST_PAYLOAD_BYTES:
-            return Unknown(too_large("the reply", len(outcome.reply)), final=True)
         return outcome
 
     def _answer(self, outcome: Outcome) -> bytes:
-        return write_answer(Answered(outcome, self._clock.now()))
+        answer = write_answer(Answered(outcome, self._clock.now()))
+        if isinstance(outcome, Completed) and len(answer) > names.MOST_PAYLOAD_BYTES:
+            return self._answer(Unknown(too_large("the reply", len(answer)), final=True))
+        return answer
+
+
+def _not_taken(failure: NotTaken) -> ApplicationError:
+    """An event that was refused is logged at each try; that nobody takes any, the sink logs by itself, once."""
+    pause = timedelta(seconds=failure.retry_after) if failure.retry_after else None
+    kind = ApplicationErrorCategory.UNSPECIFIED if failure.answered else ApplicationErrorCategory.BENIGN
+    return ApplicationError(failure.error, type="NOT_TAKEN", next_retry_delay=pause, category=kind)
 
 
 def _unavailable(error: Exception) -> Unknown:
@@ -176,8 +239,8 @@ async def _heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(_BEAT_SECONDS)  # first: a heartbeat is a transaction of the server
             activity.heartbeat()
-            await asyncio.sleep(_BEAT_SECONDS)
 
     beating = asyncio.ensure_future(beat())
     try:

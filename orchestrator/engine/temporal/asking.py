@@ -100,13 +100,22 @@ class Workflows:
             SagaNotFound: there is none of this id.
             JournalUnavailable: the server cannot be asked.
         """
+        try:
+            return await self._query(saga_id)
+        except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
+            pass
+        except RPCError:
+            pass  # no worker is there, or the run has just ended: the history tells, or that there is none
+        return await self.look_back(saga_id)
+
+    async def look_back(self, saga_id: str) -> Asked:
+        """A saga as its history tells: without a worker; it is enough where the workflow has ended.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+            JournalUnavailable: the server cannot be asked.
+        """
         async with told_as_journal_errors(saga_id):
-            try:
-                return await self._query(saga_id)
-            except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
-                pass
-            except RPCError:
-                pass  # no worker is there, or the run has just ended: the history tells, or that there is none
             found = await read_history(self._client, saga_id)
         shown = found.shown
         return Asked(shown, [], False, len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended)
@@ -143,6 +152,21 @@ class Workflows:
             if "again" not in answer:
                 return True
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def has_told(self, saga_id: str, sink: str) -> bool:
+        """Whether the workflow of a saga has told a sink all it has; where it has ended, it tells no more."""
+        handle = self._client.get_workflow_handle(saga_id)
+        try:
+            told: bool = await handle.query(
+                names.HAS_TOLD,
+                sink,
+                result_type=bool,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=_QUERY,
+            )
+        except WorkflowQueryRejectedError:
+            return True
+        return told
 
     async def _ensure_there(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):

@@ -14,13 +14,13 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from orchestrator.engine.sagas import Served, StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
 
-__all__ = ["Beginning", "keys", "new_saga", "parts_of", "shown_of"]
+__all__ = ["Beginning", "keys", "new_saga", "shown_of"]
 
 
 class Beginning(NamedTuple):
@@ -40,7 +40,13 @@ class Beginning(NamedTuple):
 
 
 def new_saga(
-    start: StartSaga, served: Served | None, now: int, *, sampled: bool = False, tombstone: bool = False
+    start: StartSaga,
+    served: Served | None,
+    now: int,
+    *,
+    sampled: bool = False,
+    tombstone: bool = False,
+    sinks: Iterable[str] = (),
 ) -> Beginning:
     """A saga that is started now, or one that was compensated before it was started.
 
@@ -50,6 +56,7 @@ def new_saga(
         now: nanoseconds since the epoch, UTC.
         sampled: its trace is exported.
         tombstone: it never runs: a late start finds it.
+        sinks: the names of those that are told of its events.
     """
     entries: list[Entry] = [started_entry(start, served, now, now, sampled=sampled)]
     if tombstone:
@@ -59,7 +66,7 @@ def new_saga(
         ]
     why = "tombstone" if tombstone else "start"
     attributes, memo = shown_of(fold(start.saga_id, entries), start.digest)
-    return Beginning(write(why=why), write_delta(0, entries), attributes, memo)
+    return Beginning(write(why=why, published=dict.fromkeys(sinks, 0)), write_delta(0, entries), attributes, memo)
 
 
 def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, dict[str, Any]]:
@@ -74,13 +81,4 @@ def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, di
     ]
     if state.ended_at is not None:
         pairs.append(SearchAttributePair(keys.ENDED_AT, state.ended_at))
-    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest}
-
-
-def parts_of(entries: Sequence[Entry]) -> tuple[bytes, bytes]:
-    """A whole journal in the two payloads with which a run begins."""
-    whole = write_delta(0, entries)
-    if len(whole) <= names.MOST_PAYLOAD_BYTES:
-        return whole, b""
-    half = len(entries) // 2
-    return write_delta(0, entries[:half]), write_delta(half, entries[half:])
+    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest, names.STARTED_MEMO: state.started_at}

@@ -42,6 +42,11 @@ def query_of(where: SagaFilter) -> str:
     return " AND ".join([_OURS, *filter(None, map(_asked, where.criteria))])
 
 
+def other_than(definitions: Iterable[str]) -> str:
+    """The query of all sagas but those of these definitions."""
+    return " AND ".join([_OURS, *(f"{names.DEFINITION} != {_quoted(name)}" for name in sorted(definitions))])
+
+
 def _asked(criterion: c.Criterion) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
     match criterion:
         case c.DefinitionIs(name):
@@ -116,7 +121,7 @@ async def record_of(execution: WorkflowExecution) -> SagaRecord | None:
         version=int(found.get(keys.VERSION) or 0),
         status=shown,
         digest=memo.get(names.DIGEST_MEMO, b""),
-        started_at=found.get(keys.STARTED_AT) or 0,
+        started_at=memo.get(names.STARTED_MEMO) or found.get(keys.STARTED_AT) or 0,
         ended_at=found.get(keys.ENDED_AT),
         attributes=tuple((name, value) for name, _, value in pairs),
         sequence=execution.history_length,

@@ -1,8 +1,8 @@
 """Reads the journal of a saga out of its workflow's history: without a worker, and without the saga's code.
 
 Purpose: what is durable can be read when nobody can run the saga, be it that its workflow was ended from outside, that
-its code has diverged, or that no worker serves it. Invariant: the parts of a journal stand in the history in order; a
-part that is missing ends what is read.
+its code has diverged, or that no worker serves it. Invariant: a part that is missing ends what is read. Parts may
+overlap, and one that comes with an answer may stand behind a later one.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from temporalio.api.enums.v1 import EventType
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import bytes_of, read, read_delta
+from orchestrator.engine.temporal.wire import Pieces, bytes_of, read, read_delta
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from temporalio.api.common.v1 import Payload
     from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
 
@@ -32,7 +33,14 @@ _ENDED_FROM_OUTSIDE = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed as a workflow",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled as a workflow",
 }
-_DELTA_AT = {names.SEND_COMMAND: 2, names.AWAIT_CHILD: 2, names.ROLL_BACK_CHILD: 2, names.TELL: 1}
+_DELTA_AT = {
+    names.SEND_COMMAND: 2,
+    names.AWAIT_CHILD: 2,
+    names.ROLL_BACK_CHILD: 2,
+    names.PUBLISH: 2,
+    names.KEEP: 0,
+}
+_LOCAL_ACTIVITY = "core_local_activity"
 
 
 class ReadHistory(NamedTuple):
@@ -65,49 +73,66 @@ class ReadHistory(NamedTuple):
 async def read_history(client: Client, saga_id: str) -> ReadHistory:
     """The history of a saga's latest run. Raises what the client raises, where there is none."""
     handle = client.get_workflow_handle(saga_id)
-    entries: list[Entry] = []
+    parts: list[tuple[int, list[Entry]]] = []
     why_ended = diverged = ""
     at = 0
+    pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
-        for data in _deltas(event):
-            first, part = read_delta(data)
-            if first == len(entries):
-                entries += part
+        parts += [read_delta(whole) for data in _deltas(event) if (whole := pieces.add(data))]
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             diverged = event.workflow_task_failed_event_attributes.failure.message or diverged
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             diverged = ""
-    return ReadHistory(entries, why_ended, diverged, at)
+    return ReadHistory(_joined(parts), why_ended, diverged, at)
 
 
-async def read_start(client: Client, saga_id: str) -> Sequence[Entry]:
-    """The first entries of a saga, and as little more of its history as can be."""
+async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
+    """Why the latest run is there, and the entries it began with; as little of its history as can be is read."""
     async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
-        return [entry for data in _deltas(event) for entry in read_delta(data)[1]]
-    return []
+        opening = read(event.workflow_execution_started_event_attributes.input.payloads[0].data)
+        return opening, [entry for data in _deltas(event) for entry in read_delta(data)[1]]
+    return {}, []
+
+
+def _joined(parts: list[tuple[int, list[Entry]]]) -> list[Entry]:
+    entries: list[Entry] = []
+    for first, part in sorted(parts, key=lambda each: each[0]):
+        if first <= len(entries):
+            entries += part[len(entries) - first :]
+    return entries
 
 
 def _deltas(event: HistoryEvent) -> Iterator[bytes]:
     """The parts of a journal that an event brings."""
+    for payload in _payloads(event):
+        if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+            delta: bytes | None = payload.data
+        else:
+            delta = bytes_of(read(payload.data).get("delta"))
+        if delta:
+            yield delta
+
+
+def _payloads(event: HistoryEvent) -> Iterable[Payload]:
+    """The payloads of an event that hold parts of a journal, or nothing."""
     match event.event_type:
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-            for payload in event.workflow_execution_started_event_attributes.input.payloads[1:]:
-                if payload.data:
-                    yield payload.data
+            return event.workflow_execution_started_event_attributes.input.payloads[1:]
         case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             scheduled = event.activity_task_scheduled_event_attributes
             position = _DELTA_AT.get(scheduled.activity_type.name)
-            if position is not None:
-                yield scheduled.input.payloads[position].data
+            return () if position is None else (scheduled.input.payloads[position],)
+        case EventType.EVENT_TYPE_MARKER_RECORDED:
+            marker = event.marker_recorded_event_attributes
+            return marker.details["result"].payloads if marker.marker_name == _LOCAL_ACTIVITY else ()
+        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+            return event.workflow_execution_completed_event_attributes.result.payloads
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
-            outcome = event.workflow_execution_update_completed_event_attributes.outcome
-            for payload in outcome.success.payloads:
-                delta = bytes_of(read(payload.data).get("delta"))
-                if delta:
-                    yield delta
+            return event.workflow_execution_update_completed_event_attributes.outcome.success.payloads
+    return ()
 
 
 def _ending(event: HistoryEvent) -> str:

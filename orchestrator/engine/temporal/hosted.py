@@ -21,7 +21,7 @@ from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
 from orchestrator.engine.temporal.wire import write_delta
@@ -30,6 +30,7 @@ from orchestrator.journal.decisions import decided
 from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import seconded
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, SagaState, Status
 from orchestrator.journal.waiting import due_waits, matches
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.engine.sagas import Signal
+    from orchestrator.engine.temporal.outgoing import Outgoing
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
@@ -79,11 +81,14 @@ class HostedSaga:
         entries: its journal so far.
         chance: evenly drawn from [0, 1), the same in every replay of the workflow.
         appended: called after each append.
+        tells: there are sinks, which are told of its life, too.
+        outgoing: what its workflow hands to the server.
 
     Attributes:
         state: of the saga, up to its latest entry.
         flushed: how many entries are in the history.
         told: how many the observer was told.
+        outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
     """
@@ -95,11 +100,18 @@ class HostedSaga:
         entries: list[Entry],
         chance: Callable[[], float],
         appended: Callable[[], None],
+        outgoing: Outgoing,
+        *,
+        tells: bool,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._serving = serving
         self._chance = chance
-        self._journal = EntriesInMemory(entries, appended)
+        self._tells = tells
+        self._flushing = asyncio.Lock()
+        self.outgoing = outgoing
+        self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
+        self._journal = EntriesInMemory(entries, self.outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
         self._timers = ServerClock(loop)
         self._time = JournalTime(self._timers)
@@ -119,10 +131,18 @@ class HostedSaga:
         """What advances the saga; ``None`` where it rests."""
         return None if self._executor is None or self._executor.stopped.done() else self._executor
 
-    def flush(self) -> bytes:
-        """The entries that are not in the history yet, to be put there now."""
-        first, self.flushed = self.flushed, len(self.entries)
-        return write_delta(first, self.entries[first:])
+    async def flush(self, beside: int = 0) -> bytes:
+        """The entries that are not in the history yet, to be put there at once; empty where they had to go before.
+
+        Args:
+            beside: how many other bytes go along.
+        """
+        async with self._flushing:
+            until = len(self.entries)
+            delta = write_delta(self.flushed, self.entries[self.flushed : until])
+            delta = await self.outgoing.carry(delta, beside)
+            self.flushed = until
+            return delta
 
     def begin(self) -> None:
         """Advance a new saga."""
@@ -142,6 +162,12 @@ class HostedSaga:
             for wait in due_waits(self.state, self._time.now()):
                 writer.record(WaitEnded(self.clock.now(), wait.key, WaitEnd.DUE))
         return self._launch(writer, ReplayGate(self.state), rollback)
+
+    def stay(self) -> None:
+        """It cannot leave: go on where it stands."""
+        self.leaving = False
+        if self.state.status in CLAIMABLE:
+            self.go_on()
 
     def recover(self) -> None:
         """Advance a saga whose workflow has ended before it: attempts may have been in flight."""
@@ -163,6 +189,11 @@ class HostedSaga:
         if self.executor is not None or self.state.status is not Status.WAITING or not self.state.wake_at:
             return None
         return max(0.0, (self.state.wake_at - self._time.now()) / 1e9)
+
+    async def suspend(self, reason: Reason) -> None:
+        """Stop in front of an operator; nothing where it rests."""
+        if self.executor is not None:
+            await self.executor.pause(reason)
 
     async def act(self, act: Act, why: str, by: Actor) -> None:
         """Do what an operator wants; see the facade.
@@ -250,8 +281,7 @@ class HostedSaga:
         return received_of(state, signal, served, self._serving.four_eyes, self._time.now())
 
     async def _pause(self, reason: Reason) -> None:
-        if self.executor is not None:
-            await self.executor.pause(reason)
+        await self.suspend(reason)
         refuse_illegal(Act.PAUSE, self.state)
         if self.state.status is Status.WAITING:
             await self._record(SagaSuspended(self.clock.now(), reason))
@@ -274,6 +304,7 @@ class HostedSaga:
             owner=ENGINE,
             token=1,
             sequence=len(self.entries),
+            tells_life=self._tells,
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None, rollback: Reason | None) -> Executor:

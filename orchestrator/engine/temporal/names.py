@@ -5,17 +5,21 @@ These names are kept in histories: a name that has been used is never given anot
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 WORKFLOW: Final = "saga"
 SEND_COMMAND: Final = "send_command"
 TELL: Final = "tell_observer"
+KEEP: Final = "keep_entries"
 AWAIT_CHILD: Final = "await_child"
 ROLL_BACK_CHILD: Final = "roll_back_child"
 RELEASE_CHILDREN: Final = "release_children"
+PUBLISH: Final = "publish_events"
 
 ACT: Final = "act"
 JOURNAL: Final = "journal"
+HAS_TOLD: Final = "has_told"
 
 DEFINITION: Final = "SagaDefinition"
 VERSION: Final = "SagaVersion"
@@ -27,10 +31,22 @@ REASON: Final = "SagaReason"
 COMMAND: Final = "SagaFailedCommand"
 
 DIGEST_MEMO: Final = "saga_digest"
+STARTED_MEMO: Final = "saga_started_at"
+"""The same instant as the search attribute, which a list of the server rounds to some 256 ns."""
+
 CAUSE_MEMO: Final = "saga_cause"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
-"""Temporal refuses a payload of more than 2 MB; what goes with it needs room, too."""
+"""A message of more is not carried. Temporal takes 2 MB at once; what goes with the message needs room, too."""
+
+MOST_CHILD_BYTES: Final = 1_300_000
+"""The same of the input of a child, which goes along in text when the child is rolled back."""
+
+MOST_TOGETHER_BYTES: Final = 2_000_000
+"""So much goes into one command or start, of the 2,097,152 bytes that Temporal takes."""
+
+HEARTBEAT: Final = timedelta(seconds=8)
+"""An activity of which nothing is heard for so long is lost."""
 
 RUN_EVENTS: Final = 8_000
 RUN_BYTES: Final = 8_000_000

@@ -48,16 +48,21 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
+    from orchestrator.ports.sink import Sink
 
     Definition = SagaDefinition[Any, Any, Any]
 
 _log = logging.getLogger(__name__)
 
 _CACHED_SAGAS: Final = 1_000
-_POLLERS: Final = 2
+_POLLERS: Final = 5
+"""Of the tasks of workflows: all but one of them ask for sagas that are in memory here. More of them do not help a busy
+server: it gives out a task that it cannot note in time, and gives it out again only after ten seconds."""
+_ACTIVITY_POLLERS: Final = 2
 _THREADS: Final = 8
-_STICKY: Final = timedelta(seconds=2)
-"""How long a saga's task is kept for the process that has the saga in memory, and may be dead."""
+_STICKY: Final = timedelta(seconds=5)
+"""How long a saga's task is kept for the process that has the saga in memory, and may be dead. Where a busy cluster
+takes longer, each task costs more: the saga is replayed."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,7 @@ async def opened(
     clock: Clock,
     options: WorkerOptions = WorkerOptions(),
     failed: Callable[[], object] = lambda: None,
+    sinks: Sequence[Sink] = (),
 ) -> AsyncIterator[TemporalSagas]:
     """The engine, and its workers in this process until the block is left.
 
@@ -145,6 +151,7 @@ async def opened(
         clock: the time.
         options: how the workers work.
         failed: called where a worker has ended by itself: this process advances some sagas no more.
+        sinks: whom events are told to; who closes them is the caller.
     """
     order_task_groups()
     _keep_quiet_in_replays()
@@ -152,8 +159,9 @@ async def opened(
     real = Bindings(
         [definition.commands for definition in definitions], participants, clock, most_in_flight=options.most_in_flight
     )
-    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock)
-    activities = Activities(real, observer, clock, sagas)
+    told = [sink.name for sink in sinks]
+    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
+    activities = Activities(real, observer, clock, sagas, sinks)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = [
             Worker(
@@ -166,7 +174,7 @@ async def opened(
                 interceptors=[HandOver(hosting)],
                 max_cached_workflows=options.cached_sagas,
                 workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
-                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
+                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_ACTIVITY_POLLERS),
                 sticky_queue_schedule_to_start_timeout=_STICKY,
                 graceful_shutdown_timeout=timedelta(seconds=options.grace),
             )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.channel import Caller
     from orchestrator.ports.journal import Append
@@ -81,20 +82,24 @@ class EntriesInMemory:
 
     Args:
         entries: those that there are.
+        outbox: what they tell others.
 
     Attributes:
         entries: as given, and all that were appended.
+        outbox: likewise.
         appended: called after each append.
     """
 
-    def __init__(self, entries: list[Entry], appended: Callable[[], None]) -> None:
+    def __init__(self, entries: list[Entry], outbox: list[OutboxEvent], appended: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self.entries = entries
+        self.outbox = outbox
         self.appended = appended
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """Keep the entries. They are in the history before anything is sent: they go with it."""
         self.entries += append.entries
+        self.outbox += append.outbox
         done: asyncio.Future[None] = self._loop.create_future()
         done.set_result(None)
         self.appended()

@@ -6,7 +6,7 @@ What is not there says so when it is asked for: :class:`~orchestrator.errors.Not
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -14,8 +14,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from orchestrator.engine.receiving import received_of
 from orchestrator.engine.replay_check import Finding, Verifier
-from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.waiting import journalled_waits
+from orchestrator.engine.run.rollback.preview import preview
+from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import (
     PATIENCE_SECONDS,
     Load,
@@ -27,21 +27,18 @@ from orchestrator.engine.sagas import (
 )
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.asking import Asked, Workflows, told_as_journal_errors
-from orchestrator.engine.temporal.beginning import new_saga, parts_of, shown_of
-from orchestrator.engine.temporal.finding import query_of, record_of
+from orchestrator.engine.temporal.beginning import new_saga, shown_of
 from orchestrator.engine.temporal.history import read_start
+from orchestrator.engine.temporal.listing import Listing
 from orchestrator.engine.temporal.watching import Watching
-from orchestrator.engine.temporal.wire import read_delta, text_of, write
+from orchestrator.engine.temporal.wire import read_delta, text_of, write, write_delta
 from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SagaExists, SagaNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
-from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
-from orchestrator.ports.catalogue import SagaCount, SagaFilter
-from orchestrator.ports.figures import SuspendedGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -55,14 +52,13 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.catalogue import SagaRecord, UnclaimedCount
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.figures import Counted, Window
     from orchestrator.ports.observer import Observer
 
 _REMEMBERED: Final = 1_000
-_MOST_SUSPENDED: Final = 1_000
 _INPUTS_AT_ONCE: Final = 20
 _PARENT: Final = Actor("parent")
 
@@ -77,10 +73,12 @@ class TemporalSagas:
         reached: the commands, with the circuit breakers of this process.
         observer: says whether a trace is exported.
         clock: the time.
+        sinks: the names of those that are told events.
 
     Attributes:
         watch: a saga, then after each of its changes; see the facade.
         watch_all: every saga, after its changes.
+        suspended: those that wait for an operator, by what for; see the facade.
         wait: a saga once it has ended or is suspended, or as it stands after so many seconds.
     """
 
@@ -92,6 +90,7 @@ class TemporalSagas:
         reached: Bindings,
         observer: Observer,
         clock: Clock,
+        sinks: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._workflows = Workflows(client)
@@ -100,9 +99,12 @@ class TemporalSagas:
         self._reached = reached
         self._observer = observer
         self._clock = clock
+        self._sinks = sinks
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
-        watching = Watching(client, self.get, clock)
+        watching = Watching(client, self.get, self._get_ended, clock)
+        self._listing = Listing(client, clock)
+        self.suspended = self._listing.suspended
         self.watch = watching.watch
         self.watch_all = watching.watch_all
         self.wait = watching.wait
@@ -143,7 +145,9 @@ class TemporalSagas:
         self._refuse_large(start)
         sampled = self._observer.samples(start.saga_id, start.traceparent)
         served = self.find(start.definition, start.version)
-        opening, first, attributes, memo = new_saga(start, served, self._clock.now(), sampled=sampled)
+        opening, first, attributes, memo = new_saga(
+            start, served, self._clock.now(), sampled=sampled, sinks=self._sinks
+        )
         async with told_as_journal_errors(start.saga_id):
             try:
                 await self._client.start_workflow(
@@ -153,6 +157,7 @@ class TemporalSagas:
                     task_queue=names.queue_of(start.definition, start.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    request_eager_start=True,
                     search_attributes=attributes,
                     memo=memo,
                 )
@@ -175,36 +180,16 @@ class TemporalSagas:
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:
-        """See the facade. Those that have not ended come first, then the others by their ends; a page may be short.
+        """See the facade. The newest first are those that have not ended, then the others by their ends.
 
-        Raises:
-            NotOffered: the oldest are wished first.
+        A page may be short, and has a next one all the same.
         """
-        if oldest_first:
-            raise NotOffered("Temporal lists the newest first, and in no other order")
-        try:
-            token = bytes.fromhex(page_token)
-        except ValueError:
-            raise InvalidInput(("page_token", "it is not one that a previous page gave out")) from None
-        async with told_as_journal_errors(""):
-            pages = self._client.list_workflows(query_of(where), page_size=limit, next_page_token=token or None)
-            found: dict[str, SagaRecord] = {}
-            while not found:
-                await pages.fetch_next_page()
-                for execution in pages.current_page or ():
-                    record = await record_of(execution)
-                    if record is not None and where.matches(record):
-                        found.setdefault(record.saga_id, record)
-                if not pages.next_page_token:
-                    break
-        return list(found.values()), (pages.next_page_token or b"").hex()
+        page = self._listing.oldest if oldest_first else self._listing.newest
+        return await page(where, limit, page_token)
 
     async def count(self) -> Sequence[SagaCount]:
-        """See the facade: of the definitions that are served here. When the oldest started, Temporal does not tell."""
-        of = sorted({(served.definition.name, status) for served in self._served for status in Status}, key=str)
-        numbers = await asyncio.gather(*(self._number(definition, status) for definition, status in of))
-        now = self._clock.now()
-        return [SagaCount(*each, number, now) for each, number in zip(of, numbers, strict=True) if number]
+        """See the facade."""
+        return await self._listing.count({served.definition.name for served in self._served})
 
     async def unclaimed(self) -> Sequence[UnclaimedCount]:
         """None: what no worker takes stands in its task queue."""
@@ -283,26 +268,6 @@ class TemporalSagas:
         """Not offered."""
         raise NotOffered("Temporal keeps no figures of how sagas fared; the metrics of the workers tell that")
 
-    async def suspended(self) -> Sequence[SuspendedGroup]:
-        """See the facade; of so many at most as a person can look through."""
-        groups: Counter[tuple[str, str, str]] = Counter()
-        since: dict[tuple[str, str, str], int] = {}
-        token = ""
-        while sum(groups.values()) < _MOST_SUSPENDED:
-            where = SagaFilter(statuses=frozenset({Status.SUSPENDED}))
-            records, token = await self.search(where, 200, token)
-            for record in records:
-                cause = record.cause
-                code = cause.code if cause else ReasonCode.ENGINE_FAILED
-                key = (record.definition, cause.command if cause else "", code)
-                groups[key] += 1
-                at = cause.since if cause and cause.since else record.started_at
-                since[key] = min(since.get(key, at), at)
-            if not token:
-                break
-        listed = [SuspendedGroup(*key, number, since[key]) for key, number in groups.items()]
-        return sorted(listed, key=lambda group: group.since)
-
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade: our own check, of what the history holds; Temporal's is ``orchestrator engine replay``."""
         asked = await self._look(saga_id)
@@ -335,7 +300,7 @@ class TemporalSagas:
             try:
                 await self._client.start_workflow(
                     names.WORKFLOW,
-                    args=[write(why="tombstone"), tombstone, b""],
+                    args=[write(why="tombstone", published=dict.fromkeys(self._sinks, 0)), tombstone, b""],
                     id=saga_id,
                     task_queue=names.queue_of(state.definition, state.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -354,6 +319,14 @@ class TemporalSagas:
         except SagaNotFound:
             return  # it was never started
 
+    async def has_told(self, saga_id: str, sink: str) -> bool:
+        """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
+        async with told_as_journal_errors(saga_id):
+            return await self._workflows.has_told(saga_id, sink)
+
+    async def _get_ended(self, saga_id: str) -> SagaState:
+        return fold(saga_id, (await self._workflows.look_back(saga_id)).entries)
+
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)
         if not asked.entries:
@@ -365,6 +338,8 @@ class TemporalSagas:
         return asked
 
     async def _act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
+        if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
+            raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
         try:
             if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
                 return
@@ -395,17 +370,24 @@ class TemporalSagas:
         entries = asked.entries[:-1]
         state = fold(saga_id, entries)
         handle = self._client.get_workflow_handle(saga_id)
+        journal = write_delta(0, entries)
+        if len(journal) > names.MOST_TOGETHER_BYTES:
+            most = names.MOST_TOGETHER_BYTES
+            raise NotOffered(
+                f"the journal of saga {saga_id} has {len(journal)} bytes, and Temporal gives a new run {most} at most"
+            )
         async with told_as_journal_errors(saga_id):
             described = await handle.describe()
             if asked.diverged:
                 await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
             digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
             attributes, memo = shown_of(state, digest)
-            first, second = parts_of(entries)
+            # What it has told since that run began, it tells again: with the same ids.
+            published = (await read_start(self._client, saga_id))[0].get("published", {})
             why = "rest" if asked.diverged else "recover"
             await self._client.start_workflow(
                 names.WORKFLOW,
-                args=[write(why=why, told=0), first, second],
+                args=[write(why=why, told=0, published=published), journal, b""],
                 id=saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -413,15 +395,10 @@ class TemporalSagas:
                 memo=memo,
             )
 
-    async def _number(self, definition: str, status: Status) -> int:
-        query = query_of(SagaFilter(definition=definition, statuses=frozenset({status})))
-        async with told_as_journal_errors(""):
-            return (await self._client.count_workflows(query)).count
-
     async def _input(self, saga_id: str) -> bytes | None:
         try:
             async with told_as_journal_errors(saga_id):
-                entries = await read_start(self._client, saga_id)
+                _, entries = await read_start(self._client, saga_id)
         except SagaNotFound:
             return None
         return entries[0].input if entries and isinstance(entries[0], SagaStarted) else None

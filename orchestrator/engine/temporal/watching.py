@@ -6,7 +6,11 @@ end; what a saga does in between, it may leave out: a cluster tells of no more w
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from orchestrator.engine.temporal import keys
 from orchestrator.engine.temporal.asking import told_as_journal_errors
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_SECONDS: Final = 0.05
 _LONGEST_LOOK_SECONDS: Final = 0.5
+_FIRST_REST_SECONDS: Final = 0.2
+_LONGEST_REST_SECONDS: Final = 2.0
 _FEED_SECONDS: Final = 0.5
 _LATE_NANOSECONDS: Final = 10 * 1_000_000_000
 _UNFINISHED_NAMES: Final = frozenset(status.name for status in UNFINISHED)
@@ -36,12 +42,20 @@ class Watching:
     Args:
         client: of that.
         get: a saga as it stands.
+        get_ended: the same of one whose workflow has ended.
         clock: the time.
     """
 
-    def __init__(self, client: Client, get: Callable[[str], Awaitable[SagaState]], clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        get: Callable[[str], Awaitable[SagaState]],
+        get_ended: Callable[[str], Awaitable[SagaState]],
+        clock: Clock,
+    ) -> None:
         self._client = client
         self._get = get
+        self._get_ended = get_ended
         self._clock = clock
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
@@ -57,7 +71,7 @@ class Watching:
             mark = described.run_id, described.history_length, described.status
             if mark != seen:
                 seen, pause = mark, _FIRST_LOOK_SECONDS
-                state = await self._get(saga_id)
+                state = await self._as_described(described)
                 has_ended = state.status in ENDED
                 yield state
                 if has_ended:
@@ -92,17 +106,36 @@ class Watching:
             await self._clock.sleep(_FEED_SECONDS)
 
     async def wait(self, saga_id: str, seconds: float) -> SagaState:
-        """A saga once it has ended or is suspended, or as it stands after so many seconds."""
+        """A saga once it has ended or is suspended, or as it stands after so many seconds.
+
+        The server tells when the workflow has ended. It does not tell when a saga rests whose workflow stays open: now
+        and then, we look.
+        """
         until = self._clock.elapsed() + int(seconds * 1e9)
-        pause = _FIRST_LOOK_SECONDS
-        while self._clock.elapsed() < until:
-            described = await self._describe(saga_id)
-            status = described.typed_search_attributes.get(keys.STATUS)
-            if status not in _UNFINISHED_NAMES or is_broken(described):
-                break
-            await self._clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+        pause = _FIRST_REST_SECONDS
+        ending = asyncio.ensure_future(self._await_end(saga_id))
+        try:
+            while (left := (until - self._clock.elapsed()) / 1e9) > 0:
+                if (await asyncio.wait([ending], timeout=min(pause, left)))[0]:
+                    await ending
+                    return await self._get_ended(saga_id)
+                described = await self._describe(saga_id)
+                status = described.typed_search_attributes.get(keys.STATUS)
+                if status not in _UNFINISHED_NAMES or is_broken(described):
+                    return await self._as_described(described)
+                pause = min(2 * pause, _LONGEST_REST_SECONDS)
+        finally:
+            ending.cancel()
         return await self._get(saga_id)
+
+    async def _as_described(self, described: WorkflowExecution) -> SagaState:
+        is_open = described.status is WorkflowExecutionStatus.RUNNING
+        return await (self._get if is_open else self._get_ended)(described.id)
+
+    async def _await_end(self, saga_id: str) -> None:
+        async with told_as_journal_errors(saga_id):
+            with contextlib.suppress(WorkflowFailureError):
+                await self._client.get_workflow_handle(saga_id).result()
 
     async def _describe(self, saga_id: str) -> WorkflowExecution:
         async with told_as_journal_errors(saga_id):

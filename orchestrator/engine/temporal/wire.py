@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.codec import Row, decode, encode
+from orchestrator.journal.events import HeldEvent, OutboxEvent
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Rejected, Retry, Unknown
+from orchestrator.ports.outbox import KeptEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
 
+_PIECE_BYTES = 1_500_000
+_LARGE_BYTES = 64_000
 _KINDS = {kind.__name__: kind for kind in (Rejected, Retry, Unknown)}
 
 
 class Answered(NamedTuple):
-    """What a ``send_command`` activity comes to.
+    """What an activity that makes an attempt comes to.
 
     Attributes:
         outcome: of the attempt.
@@ -36,23 +40,81 @@ class Answered(NamedTuple):
 
 
 def write_delta(first: int, entries: Sequence[Entry]) -> bytes:
-    """A part of a journal, whose first entry has ``first`` entries before it."""
-    rows = [[_as_text(value) for value in encode(entry)] for entry in entries]
-    return zlib.compress(json.dumps([first, rows]).encode(), 1)
+    """A part of a journal, whose first entry has ``first`` entries before it.
+
+    Large payloads follow as they are: a workflow's task may not take long, and to compress them would.
+    """
+    large: list[bytes] = []
+
+    def put(value: object) -> object:
+        if not isinstance(value, bytes) or len(value) < _LARGE_BYTES:
+            return _as_text(value)
+        large.append(value)
+        return {"n": len(value)}
+
+    rows = [[put(value) for value in encode(entry)] for entry in entries]
+    head = zlib.compress(json.dumps([first, rows]).encode(), 1)
+    return b"".join((len(head).to_bytes(4, "big"), head, *large))
+
+
+def cut(delta: bytes) -> list[bytes]:
+    """A part of a journal in pieces, to be put together again by :class:`Pieces`."""
+    slices = [delta[at : at + _PIECE_BYTES] for at in range(0, len(delta), _PIECE_BYTES)]
+    last = len(slices) - 1
+    return [
+        (b"<" if not number else b"+") + (b">" if number == last else b"+") + each for number, each in enumerate(slices)
+    ]
+
+
+class Pieces:
+    """Puts parts of a journal together that come in pieces, one after another, among others that come whole."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def add(self, data: bytes) -> bytes:
+        """The part of which this is the last piece, or the whole; empty where more is to come, or nothing is."""
+        if data[:1] not in {b"<", b"+"}:
+            return data
+        self._held = (b"" if data[:1] == b"<" else self._held) + data[2:]
+        return self._held if data[1:2] == b">" else b""
 
 
 def read_delta(data: bytes) -> tuple[int, list[Entry]]:
     """How many entries stand before a part of a journal, and the part."""
-    first, rows = json.loads(zlib.decompress(data))
-    return first, [decode(Row(*map(_as_value, row))) for row in rows]
+    at = 4 + int.from_bytes(data[:4], "big")
+    first, rows = json.loads(zlib.decompress(data[4:at]))
+
+    def take(value: Any) -> Any:  # noqa: ANN401 - a column of a row
+        nonlocal at
+        if not isinstance(value, dict) or "n" not in value:
+            return _as_value(value)
+        at += value["n"]
+        return data[at - value["n"] : at]
+
+    return first, [decode(Row(*map(take, row))) for row in rows]
+
+
+def write_events(events: Sequence[KeptEvent]) -> bytes:
+    """Events with their places, of which a sink is to be told."""
+    rows = [[kept.position, *map(_as_text, kept.event)] for kept in events]
+    return zlib.compress(json.dumps(rows).encode(), 1)
+
+
+def read_events(data: bytes) -> list[KeptEvent]:
+    """From that part."""
+    rows = json.loads(zlib.decompress(data))
+    return [KeptEvent(position, OutboxEvent(*map(_as_value, row))) for position, *row in rows]
 
 
 def write_answer(answered: Answered) -> bytes:
-    """The answer of a ``send_command`` activity."""
+    """What an attempt has come to; with what a child has left to its parent to tell."""
     outcome = answered.outcome
     kind = type(outcome).__name__
     about: dict[str, Any] = {"kind": kind, "ended_at": answered.ended_at}
     if isinstance(outcome, Completed):
+        if outcome.events:
+            about["events"] = [list(map(_as_text, each)) for each in outcome.events]
         return json.dumps(about).encode() + b"\n" + outcome.reply
     return json.dumps(about | {"outcome": outcome._asdict()}).encode() + b"\n"
 
@@ -61,7 +123,8 @@ def read_answer(data: bytes) -> Answered:
     """From that answer."""
     head, _, reply = data.partition(b"\n")
     about = json.loads(head)
-    outcome: Outcome = Completed(reply)
+    events = tuple(HeldEvent(*map(_as_value, each)) for each in about.get("events", ()))
+    outcome: Outcome = Completed(reply, events)
     if about["kind"] in _KINDS:
         told = about["outcome"]
         code, message, reason = told["failure"]

@@ -33,8 +33,10 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.sagas import Signal, StartSaga
 from orchestrator.engine.starting import attributes_of
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.beginning import keys, new_saga, parts_of
+from orchestrator.engine.temporal.beginning import keys, new_saga
 from orchestrator.engine.temporal.hosted import HostedSaga, Serving
+from orchestrator.engine.temporal.outgoing import Outgoing
+from orchestrator.engine.temporal.publishing import Publishing
 from orchestrator.engine.temporal.wire import bytes_of, read, read_answer, read_delta, text_of, write, write_delta
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
@@ -59,10 +61,19 @@ SERVING: Final = "orchestrator_serving"
 """Under this name a worker hands what it serves to the workflows that it hosts."""
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
+_THRICE: Final = RetryPolicy(maximum_attempts=3)
 _GRACE_SECONDS: Final = 30.0
-_HEARTBEAT: Final = timedelta(seconds=8)
+_LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
-_PAGE_BYTES: Final = 1_000_000
+_PAGE_ENTRIES: Final = 1_000
+_TEXT_BYTES: Final = 600_000
+"""By so many, what just fits beside them grows when it is written as text."""
+
+_FULL_RUNS: Final = 5
+_FULL: Final = (
+    "its journal is larger than Temporal carries into a new run, and this run has come near to its most; "
+    "cancel it while there is room for its rollback, or resume it, and the server may end it"
+)
 
 
 @workflow.defn(name=names.WORKFLOW, sandboxed=False)
@@ -75,15 +86,17 @@ class SagaWorkflow:
 
     def __init__(self) -> None:
         self.saga: HostedSaga | None = None
+        self._publishing: Publishing | None = None
         self._released = False
         self._cancelling: asyncio.Future[None] | None = None
         self._shown: tuple[Any, ...] = ()
         self._most_events = names.RUN_EVENTS
+        self._stays = self._was_full = False
         self._children: dict[str, None] = {}
 
     @workflow.run
-    async def run(self, opening: bytes, first: bytes, second: bytes) -> None:
-        """Host the saga to its end, or to a new run.
+    async def run(self, opening: bytes, first: bytes, second: bytes) -> bytes:
+        """Host the saga to its end, or to a new run; the entries that are not in the history yet.
 
         Args:
             opening: why the workflow is there: a start, a run that was too long, or one that was ended from outside.
@@ -93,9 +106,12 @@ class SagaWorkflow:
         told = read(opening)
         entries = [entry for part in (first, second) if part for entry in read_delta(part)[1]]
         serving: Serving = workflow.extern_functions()[SERVING]()
+        saga_id, chance, published = workflow.info().workflow_id, workflow.random().random, told.get("published", {})
         self.saga = saga = HostedSaga(
-            serving, workflow.info().workflow_id, entries, workflow.random().random, self._show
+            serving, saga_id, entries, chance, self._appended, Outgoing(), tells=bool(published)
         )
+        self._publishing = Publishing(saga, published)
+        self._publishing.go_on()
         self._shown = _shown(saga.state)
         self._most_events = serving.most_events
         saga.told = told.get("told", 0)
@@ -106,11 +122,15 @@ class SagaWorkflow:
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
         await self._host(saga)
+        return await saga.flush() if saga.flushed < len(saga.entries) else b""
 
     async def _host(self, saga: HostedSaga) -> None:
         while True:
-            await self._until(lambda: saga.executor is None or self._is_long(), saga)
-            if saga.executor is not None and not saga.leaving:
+            await self._until(lambda: saga.executor is None or self._is_long() or self._is_full(), saga)
+            if saga.executor is not None and self._is_full():
+                self._was_full = True
+                await saga.suspend(Reason(ReasonCode.ENGINE_FAILED, _FULL))
+            elif saga.executor is not None and not saga.leaving:
                 saga.leave()
                 await self._until(lambda: saga.executor is None, saga)
                 saga.leaving = saga.left
@@ -122,6 +142,7 @@ class SagaWorkflow:
                 continue
             if saga.left or (self._is_long() and not self._is_over(saga)):
                 await self._leave(saga)
+                continue
             if self._is_over(saga):
                 await self._end(saga)
                 return
@@ -154,12 +175,20 @@ class SagaWorkflow:
             workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
 
     def _is_long(self) -> bool:
-        """The history is so long that the saga should go on in a new run."""
+        """The history is so long that the saga should go on in a new run, which can be given its journal."""
+        if self._stays:
+            return False
+        return workflow.info().is_continue_as_new_suggested() or self._has_grown(1)
+
+    def _is_full(self) -> bool:
+        """It is so long that the server will end the workflow soon; that is said once, and a rollback has room."""
+        return self._stays and not self._was_full and self._has_grown(_FULL_RUNS)
+
+    def _has_grown(self, runs: int) -> bool:
         info = workflow.info()
         return (
-            info.is_continue_as_new_suggested()
-            or info.get_current_history_length() > self._most_events
-            or info.get_current_history_size() > names.RUN_BYTES
+            info.get_current_history_length() > runs * self._most_events
+            or info.get_current_history_size() > runs * names.RUN_BYTES
         )
 
     def _is_over(self, saga: HostedSaga) -> bool:
@@ -169,26 +198,42 @@ class SagaWorkflow:
         return self._released or not saga.state.parent_id or saga.state.status is not Status.COMPLETED
 
     async def _tell(self, saga: HostedSaga) -> None:
-        """Have the observer told of what is new, and put that into the history."""
+        """Have the observer told of what is new, and put that into the history.
+
+        A local activity does it: it has no effect that must be durable before, and costs no transaction of its own.
+        """
         if saga.told == len(saga.entries) == saga.flushed:
             return
+        first, delta = saga.flushed, await saga.flush()
         told, saga.told = saga.told, len(saga.entries)
-        telling = workflow.start_activity(
+        telling = workflow.start_local_activity(
             names.TELL,
-            args=[write(told=told, until=saga.told), saga.flush()],
+            args=[told, write_delta(0, saga.entries), delta],
             start_to_close_timeout=_TELL,
-            schedule_to_close_timeout=timedelta(hours=1),
+            retry_policy=_THRICE,
+            result_type=bytes,
         )
         await self._until(telling.done, saga)
         if not telling.cancelled() and (error := telling.exception()) is not None:
+            saga.flushed = first
             workflow.logger.warning("the observer was not told: %s", error)
 
     async def _leave(self, saga: HostedSaga) -> None:
-        """Go on in a new run, which is given the journal."""
+        """Go on in a new run, which is given the journal; or stay, where Temporal does not carry so much."""
+        publishing = self._publishing
+        assert publishing is not None
         saga.leaving = True
         await self._until(workflow.all_handlers_finished, saga)
-        parts = parts_of(saga.entries)
-        workflow.continue_as_new(args=[write(why="carried", told=saga.told), *parts])
+        journal = write_delta(0, saga.entries)
+        if len(journal) > names.MOST_TOGETHER_BYTES:
+            self._stays = True
+            saga.stay()
+            return
+        publishing.stop()
+        if publishing.is_busy:  # what is not taken by then, the new run tells again
+            await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
+        opening = write(why="carried", told=saga.told, published=publishing.published)
+        workflow.continue_as_new(args=[opening, journal, b""])
 
     async def _end(self, saga: HostedSaga) -> None:
         children = [
@@ -201,7 +246,15 @@ class SagaWorkflow:
                 names.RELEASE_CHILDREN, args=[write(ids=children)], start_to_close_timeout=_TELL
             )
             await self._until(release.done, saga)
-        await self._until(workflow.all_handlers_finished, saga)
+        publishing = self._publishing
+        assert publishing is not None
+        await self._until(lambda: publishing.is_done and workflow.all_handlers_finished(), saga)
+
+    def _appended(self) -> None:
+        """What is new is told to those who are to hear of it."""
+        if self._publishing is not None:
+            self._publishing.go_on()
+        self._show()
 
     def _show(self) -> None:
         """Let lists see what has changed."""
@@ -227,10 +280,9 @@ class SagaWorkflow:
         """So many entries from this one on as one answer can hold, and what the saga waits for now."""
         assert self.saga is not None
         entries = self.saga.entries[first:]
-        size, last = 0, 0
-        while last < len(entries) and size < _PAGE_BYTES:
-            size += len(write_delta(0, entries[last : last + 1]))
-            last += 1
+        last = min(len(entries), _PAGE_ENTRIES)
+        while len(page := write_delta(first, entries[:last])) > names.MOST_TOGETHER_BYTES and last > 1:
+            last //= 2
         executor = self.saga.executor
         waiting = [] if executor is None else executor.waiting
         about = write(
@@ -238,7 +290,14 @@ class SagaWorkflow:
             backs_off=executor is not None and executor.backs_off,
             waiting=[[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting],
         )
-        return about + b"\n" + write_delta(first, entries[:last])
+        if len(page) > names.MOST_TOGETHER_BYTES:
+            raise ValueError("an entry is larger than an answer can be; the history has it in pieces")
+        return about + b"\n" + page
+
+    @workflow.query(name=names.HAS_TOLD)
+    def has_told(self, sink: str) -> bool:
+        """Whether a sink was told all that this saga tells by itself: what a parent tells of it comes after that."""
+        return self._publishing is not None and self._publishing.has_told(sink)
 
     @workflow.update(name=names.ACT)
     async def act(self, request: bytes) -> bytes:
@@ -253,7 +312,7 @@ class SagaWorkflow:
             answer["refused"] = [type(error).__name__, error.reason, str(error)]
         if saga.leaving and "refused" not in answer:
             answer["again"] = True
-        return write(**answer, delta=text_of(saga.flush()))
+        return write(**answer, delta=text_of(await saga.flush(_TEXT_BYTES)))
 
     async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> None:
         if saga.leaving:
@@ -286,7 +345,11 @@ class SagaWorkflow:
         if start.saga_id in self._children:
             return
         assert self.saga is not None
-        opening, first, attributes, memo = new_saga(start, served, self.now(), sampled=self.saga.state.sampled)
+        assert self._publishing is not None
+        opening, first, attributes, memo = new_saga(
+            start, served, self.now(), sampled=self.saga.state.sampled, sinks=self._publishing.published
+        )
+        await self.saga.outgoing.have_room(len(first))
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
                 names.WORKFLOW,
@@ -323,9 +386,7 @@ async def _attempt(
     if len(request) > names.MOST_PAYLOAD_BYTES:
         return Rejected(too_large("the request", len(request)), echoed=True)
     about = write(method=command.name, metadata=metadata, timeout=timeout)
-    delta = saga.flush()
-    if len(delta) > names.MOST_PAYLOAD_BYTES:
-        return Rejected(too_large("what is journalled with the command", len(delta)), echoed=True)
+    delta = await saga.flush(len(about) + len(request))
     try:
         data: bytes = await workflow.execute_activity(
             activity,
@@ -333,7 +394,7 @@ async def _attempt(
             # With another id than the history holds, the server's client refuses to go on: the code has diverged.
             activity_id=f"{dict(metadata)['idempotency-key']}~{digest_of(about, request, delta)}",
             start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
-            heartbeat_timeout=_HEARTBEAT,
+            heartbeat_timeout=names.HEARTBEAT,
             retry_policy=_ONCE,
             result_type=bytes,
         )
@@ -351,12 +412,14 @@ def child_caller_of(command: Command, served: ServedSaga) -> Caller:
     async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
         running: SagaWorkflow = workflow.instance()
         start = child_start(served, request, dict(metadata))
+        if len(request) > names.MOST_CHILD_BYTES:
+            return Rejected(too_large("the child's input", len(request), names.MOST_CHILD_BYTES), echoed=True)
         if command.method.endswith(ROLLBACK):
             tombstone = text_of(new_saga(start, served, running.now(), tombstone=True)[1])
             known = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
-            return await _attempt(names.ROLL_BACK_CHILD, command, request, known, timeout)
+            return await _attempt(names.ROLL_BACK_CHILD, command, b"", known, timeout)
         await running.start_child(start, served)
-        return await _attempt(names.AWAIT_CHILD, command, request, (*metadata, ("child-id", start.saga_id)), timeout)
+        return await _attempt(names.AWAIT_CHILD, command, b"", (*metadata, ("child-id", start.saga_id)), timeout)
 
     return call
 
@@ -385,9 +448,8 @@ def digest_of(*parts: bytes) -> str:
     return whole.hexdigest()[:32]
 
 
-def too_large(what: str, size: int) -> Failure:
+def too_large(what: str, size: int, most: int = names.MOST_PAYLOAD_BYTES) -> Failure:
     """Temporal does not carry so much."""
-    most = names.MOST_PAYLOAD_BYTES
     return Failure(StatusCode.RESOURCE_EXHAUSTED, f"{what} has {size} bytes; Temporal carries {most}", "TOO_LARGE")
 
 

@@ -23,7 +23,7 @@ import httpx2
 
 from orchestrator.events.cloud_event import binary_form, structured_form
 from orchestrator.events.http.signing import signature_headers
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
     import ssl
@@ -39,12 +39,12 @@ _IDLE_SECONDS: Final = 30.0
 
 
 class Webhook:
-    """A :class:`~orchestrator.events.sink.Sink` behind a URL.
+    """A :class:`~orchestrator.ports.sink.Sink` behind a URL.
 
     Args:
         address: where it is.
         secrets: with which what is sent is signed; none for a receiver that does not ask for that.
-        context: what makes what a connection is secured with; ``None`` for http.
+        context: what each connection is secured with; ``None`` for http.
         timeout: seconds that one delivery takes at most.
         now: seconds since the epoch, UTC.
     """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.connections.jetstream import JetStream
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.events.cloud_event import binary_form
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
     from orchestrator.connections.nats import NatsConnection
@@ -49,7 +49,7 @@ def stream_settings(prefix: str) -> dict[str, Any]:
 
 
 class NatsSink:
-    """A :class:`~orchestrator.events.sink.Sink` at a NATS server.
+    """A :class:`~orchestrator.ports.sink.Sink` at a NATS server.
 
     Args:
         address: where it is.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import socket
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HIGHEST_PORT: Final = 65_535
+# The system gives these to nobody who asks for any port, so they are still free when a process has started.
+_LOW_PORTS: Final = range(20_000, 32_000)
+_PORTS: Final = itertools.islice(itertools.cycle(_LOW_PORTS), secrets.randbelow(len(_LOW_PORTS)), None)
 _CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for each in place_order.participants}
 
 
@@ -99,12 +103,18 @@ def full_name(service: str) -> str:
 
 
 def free_ports(number: int) -> list[int]:
-    """So many ports of this machine that no process uses now."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """So many ports of this machine that no process uses now, and that the next call does not give again."""
+    return list(itertools.islice(filter(_is_free, _PORTS), number))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: connections that end do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FrozenTable:
-    """The note of one database; see :class:`~orchestrator.store.frozen_note.FrozenNote`.
+    """The note of one database; see :class:`~orchestrator.ports.frozen_note.FrozenNote`.
 
     Args:
         url: the database.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.run.command_execution import NOT_SENT
+from orchestrator.engine.run.commands.command_execution import NOT_SENT
 from orchestrator.journal.entries import (
     ActProposed,
     AttemptFailed,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
     from orchestrator.journal.entries import Entry
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
@@ -101,7 +101,7 @@ class ReplicaProcess:
         self.relay = Relay(
             adapters.journal, sink, clock, owner=name, lease=_LEASE_SECONDS, give_up_after=_FOR_EVER_SECONDS
         )
-        replica.worker.on_told = self.relay.wake
+        replica.worker.live.on_told = self.relay.wake
         replica.worker.beside.remove(replica.bulk_runner)  # nobody asks for a bulk act in a simulated world
         self.is_open = False
         self.is_stopping = False

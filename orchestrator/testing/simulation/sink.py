@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:

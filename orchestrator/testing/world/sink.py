@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedSink:
-    """A :class:`~orchestrator.events.sink.Sink` in memory.
+    """A :class:`~orchestrator.ports.sink.Sink` in memory.
 
     Args:
         name: its name.

@@ -5,6 +5,7 @@
 | ``dead-letters``                   | lists what the service has given up: one a line             |
 | ``dead-letters retry``             | lets the running service try all of them again              |
 | ``dead-letters retry <event id>``  | lets it try one again                                       |
+| ``outbox``                         | says how many events wait to be told, and since when        |
 | ``outbox resend``                  | lets it tell again what it has told within a week           |
 
 A letter that is tried again has its effect, or says why not. What is given up for good stays listed: an event that had
@@ -20,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis.engines import open_engines
 from services.chassis.errors import StartupError
 from services.chassis.events.inbox import DeadLetter, ask_for_retry, dead_letters
-from services.chassis.events.outbox import resend
+from services.chassis.events.outbox import backlog, resend
 from services.chassis.settings import Settings
 
-_USAGE: Final = "usage: dead-letters [retry [<event id>]], or outbox resend"
+_USAGE: Final = "usage: dead-letters [retry [<event id>]], or outbox [resend]"
 _BAD_ARGUMENTS: Final = 2
 
 
@@ -51,6 +52,8 @@ def _answer(settings: Settings, arguments: Sequence[str]) -> tuple[int, list[str
             return 0, [_asked(settings, None)]
         case ["dead-letters", "retry", event_id]:
             return 0, [_asked(settings, event_id)]
+        case ["outbox"]:
+            return 0, [_waiting(settings)]
         case ["outbox", "resend"]:
             with open_engines(settings.database_url).writer.begin() as connection:
                 return 0, [f"{resend(connection)} to be told again"]
@@ -61,6 +64,14 @@ def _answer(settings: Settings, arguments: Sequence[str]) -> tuple[int, list[str
 def _listed(settings: Settings) -> list[str]:
     with open_engines(settings.database_url).reader.begin() as connection:
         return [_line(letter) for letter in dead_letters(connection)] or ["no dead letters"]
+
+
+def _waiting(settings: Settings) -> str:
+    with open_engines(settings.database_url).reader.begin() as connection:
+        waiting = backlog(connection)
+    if waiting.since is None:
+        return "no event waits to be told"
+    return f"{waiting.events} wait to be told, the oldest since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _asked(settings: Settings, event_id: str | None) -> str:

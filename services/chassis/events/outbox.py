@@ -30,6 +30,7 @@ _LOCK_SEED: Final = 50_802  # what is locked is an outbox's subject, and nothing
 
 _KEEP: Final = insert(OUTBOX).on_conflict_do_nothing(index_elements=["event_id"])
 _UNSENT: Final = select(OUTBOX).where(OUTBOX.c.sent_at.is_(None)).order_by(OUTBOX.c.position).limit(bindparam("most"))
+_BACKLOG: Final = select(func.count(), func.min(OUTBOX.c.at)).where(OUTBOX.c.sent_at.is_(None))
 _MARK: Final = update(OUTBOX).where(OUTBOX.c.position == bindparam("sent")).values(sent_at=bindparam("instant"))
 _RESEND: Final = update(OUTBOX).where(OUTBOX.c.sent_at.is_not(None)).values(sent_at=None)
 _FORGET: Final = delete(OUTBOX).where(OUTBOX.c.sent_at < bindparam("before"))
@@ -40,6 +41,18 @@ class Waiting(NamedTuple):
 
     position: int
     event: Event
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox.
+
+    Attributes:
+        events: how many.
+        since: when the oldest of them was published, aware; ``None`` where none waits.
+    """
+
+    events: int
+    since: datetime | None
 
 
 def publish(connection: Connection, event: Message, *, about: str) -> str:
@@ -90,6 +103,11 @@ def unsent(connection: Connection, most: int) -> list[Waiting]:
         )
         for row in connection.execute(_UNSENT, {"most": most})
     ]
+
+
+def backlog(connection: Connection) -> Backlog:
+    """How much waits, and since when."""
+    return Backlog(*connection.execute(_BACKLOG).one())
 
 
 def mark_sent(connection: Connection, positions: Iterable[int], at: datetime) -> None:

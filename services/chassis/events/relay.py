@@ -2,7 +2,7 @@
 
 Invariant: an event is marked only after the broker has said that it is durable; until then it is sent again, with the
 same id. Of one subject, the next is sent only when the one before has arrived; what is about different subjects is sent
-side by side.
+side by side. A relay that falls behind says so in the log, once a minute.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Final
 from services.chassis.database import Database
 from services.chassis.errors import Unavailable
 from services.chassis.events.broker import Broker, BrokerAway
-from services.chassis.events.outbox import Waiting, forget_sent, mark_sent, unsent
+from services.chassis.events.outbox import Waiting, backlog, forget_sent, mark_sent, unsent
 from services.chassis.events.pauses import Pause, seconds_before
 from services.chassis.timestamps import Clock, utc_now
 
@@ -29,6 +29,8 @@ KEPT: Final = timedelta(days=7)
 _LOOK_SECONDS: Final = 1.0
 """After which the outbox is read without having been woken: another process of the service may have written there."""
 _FORGET_EVERY: Final = timedelta(hours=1)
+LATE: Final = timedelta(minutes=1)
+"""An event that has waited for so long is late. So often the relay looks whether one has."""
 
 
 class Relay:
@@ -50,7 +52,8 @@ class Relay:
         self._clock = clock
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._forgot_at = clock()
+        self._forgot_at = self._looked_at = clock()
+        self._is_late = False
 
     def wake(self) -> None:
         """Something was committed; may be called in any thread."""
@@ -62,6 +65,7 @@ class Relay:
         failures = 0
         while True:
             try:
+                await self._tell_backlog()
                 waited = await self.send_waiting()
                 failures = 0
             except (BrokerAway, Unavailable) as error:
@@ -108,6 +112,21 @@ class Relay:
         for position, event in waiting:
             await self._broker.send(event)
             sent.append(position)
+
+    async def _tell_backlog(self) -> None:
+        """Say in the log that events are late, and when they no longer are."""
+        now = self._clock()
+        if now - self._looked_at < LATE:
+            return
+        self._looked_at = now
+        waiting = await self._database.read(backlog)
+        if waiting.since is not None and now - waiting.since >= LATE:
+            seconds = (now - waiting.since).total_seconds()
+            _LOGGER.warning("events are late: %d wait in the outbox, the oldest for %d s", waiting.events, seconds)
+            self._is_late = True
+        elif self._is_late:
+            _LOGGER.info("events are late no more")
+            self._is_late = False
 
     async def _asked(self) -> None:
         with suppress(TimeoutError):

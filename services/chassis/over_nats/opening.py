@@ -23,4 +23,4 @@ def open_queue(answering: Answering, settings: Settings, *, prefix: str) -> Comm
     """
     address = QueueAddress.parse(settings.nats)
     login = queue_login(address, settings, variable=f"{prefix}NATS", prefix=prefix)
-    return CommandQueue(answering, address, login.file, login.tls)
+    return CommandQueue(answering, address, login)

@@ -12,8 +12,6 @@ The service starts without the broker, too: it takes its commands as soon as the
 import asyncio
 import contextlib
 import logging
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import nats.errors
@@ -21,13 +19,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from orchestrator.participant.brokers import BrokerAccess
 from orchestrator.participant.queued.subjects import consumer_of
 from services.chassis.answering import Answering
 from services.chassis.over_nats.deliveries import Deliveries
 from services.chassis.over_nats.pulling import Pulling
 from services.chassis.over_nats.replies import Publishing
-from services.chassis.queue_address import QueueAddress, read_login
-from services.chassis.queue_client import EncryptedClient
+from services.chassis.queue_address import QueueAddress
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -51,18 +49,13 @@ class CommandQueue:
     Args:
         answering: answers them.
         address: where they are.
-        login: the file by which the broker knows this process, as ``read_login`` reads it; ``None`` for none. It is
-            read anew for each connection.
-        tls: for an encrypted connection; else ``None``.
+        login: how the broker lets this process in.
     """
 
-    def __init__(
-        self, answering: Answering, address: QueueAddress, login: Path | None, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, answering: Answering, address: QueueAddress, login: BrokerAccess) -> None:
         self._service = answering.contract.full_name
         self._address = address
         self._login = login
-        self._tls = tls
         self._stream: JetStreamContext | None = None
         self._deliveries = Deliveries(answering, address.subjects, Publishing(lambda: self._stream))
         self._connected = asyncio.Event()
@@ -92,7 +85,7 @@ class CommandQueue:
 
     async def _run(self) -> None:
         while True:
-            connection = EncryptedClient() if self._address.is_encrypted else Client()
+            connection = self._login.client()
             try:
                 await self._serve(connection)
             except (nats.errors.Error, OSError, ValueError) as error:
@@ -119,7 +112,6 @@ class CommandQueue:
         await connection.connect(
             self._address.server,
             name=self._service,
-            tls=self._tls,
             error_cb=self._complain,
             closed_cb=closed,
             reconnected_cb=reconnected,
@@ -127,7 +119,7 @@ class CommandQueue:
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it sleeps for so long
             max_reconnect_attempts=-1,
             ping_interval=_PING_SECONDS,
-            **(read_login(self._login) if self._login else {}),  # type: ignore[arg-type]
+            **self._login.options(),
         )
         self._told = ""
         self._stream = connection.jetstream()

@@ -12,10 +12,11 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_histories
+from orchestrator.events.relays import Relays
+from orchestrator.events.shared_sink import SharedSink
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
-from orchestrator.testing.conformance.engines import Mark
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.virtual_loop import Process
 from tests.support.postgres import new_database
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.conformance.engines import OpenEngine
+    from orchestrator.ports.sink import Sink
+    from orchestrator.testing.conformance.engines import Mark, OpenEngine
     from orchestrator.testing.world.observer import RecordingObserver
     from orchestrator.testing.world.participants import ScriptedParticipants
 
@@ -51,14 +53,17 @@ class ReplicaUnderTest:
         participants: ScriptedParticipants,
         observer: RecordingObserver,
         open_journal: OpenJournal,
+        sink: Sink | None = None,
     ) -> None:
         self._definitions = definitions
         self._participants = participants
         self._observer = observer
         self._open_journal = open_journal
+        self._sinks = [] if sink is None else [sink]
         self._number = 0
         self._process = Process("none yet")
         self._replica: Replica | None = None
+        self._relays: Relays | None = None
 
     @property
     def sagas(self) -> Sagas:
@@ -75,7 +80,16 @@ class ReplicaUnderTest:
             SystemClock(),
             random.random,
         )
-        self._replica = assemble(self._definitions, adapters, owner=self._process.name, lease=_LEASE_SECONDS)
+        owner, lease = self._process.name, _LEASE_SECONDS
+        tells = bool(self._sinks)
+        self._replica = assemble(self._definitions, adapters, owner=owner, lease=lease, tells_life=tells)
+        if tells:
+            clock, day = SystemClock(), 86_400.0
+            self._relays = Relays(
+                adapters.journal, self._sinks, clock, owner=owner, lease=lease, give_up_after=day, keep_for=day
+            )
+            self._replica.worker.live.on_told = self._relays.wake
+            self._relays.open()
         await self._replica.worker.begin()
 
     async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
@@ -95,19 +109,29 @@ class ReplicaUnderTest:
             executor.give_way()
         await asyncio.sleep(0)
         await worker.adapters.journal.close()
+        await self._hush()
 
     async def close(self) -> None:
         assert self._replica is not None
         await self._replica.worker.close(grace=0.1)
+        await self._hush()
         await self._replica.worker.adapters.journal.close()
+
+    async def _hush(self) -> None:
+        """Tell nothing more; where the journal is closed, nobody learns that another one may."""
+        if self._relays is not None:
+            await self._relays.close(seconds=0.0)
 
 
 def _replicas(open_journal: OpenJournal) -> OpenEngine:
     @asynccontextmanager
     async def opened(
-        definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+        definitions: Sequence[Definition],
+        participants: ScriptedParticipants,
+        observer: RecordingObserver,
+        sink: Sink | None = None,
     ) -> AsyncIterator[ReplicaUnderTest]:
-        engine = ReplicaUnderTest(definitions, participants, observer, open_journal)
+        engine = ReplicaUnderTest(definitions, participants, observer, open_journal, sink)
         await engine.open()
         try:
             yield engine
@@ -148,12 +172,14 @@ class TemporalUnderTest:
         observer: RecordingObserver,
         url: str,
         options: WorkerOptions,
+        sink: Sink | None = None,
     ) -> None:
         self._definitions = self._first = definitions
         self._participants = participants
         self._observer = observer
         self._url = url
         self._options = options
+        self._sinks = [] if sink is None else [SharedSink(sink, SystemClock())]
         self._process = Process("none yet")
         self._opened: AsyncExitStack | None = None
         self._sagas: TemporalSagas | None = None
@@ -174,6 +200,7 @@ class TemporalUnderTest:
                 self._observer,
                 SystemClock(),
                 self._options,
+                sinks=self._sinks,
             )
         )
 
@@ -202,9 +229,12 @@ def _on_temporal(options: WorkerOptions) -> Callable[[pytest.FixtureRequest, Pat
 
         @asynccontextmanager
         async def opened_engine(
-            definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+            definitions: Sequence[Definition],
+            participants: ScriptedParticipants,
+            observer: RecordingObserver,
+            sink: Sink | None = None,
         ) -> AsyncIterator[TemporalUnderTest]:
-            engine = TemporalUnderTest(definitions, participants, observer, url, options)
+            engine = TemporalUnderTest(definitions, participants, observer, url, options, sink)
             await engine.open()
             try:
                 yield engine
@@ -226,13 +256,8 @@ ENGINES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContext
 }
 """What makes an engine without sagas, for a test and its folder."""
 
-_TEMPORAL_LACKS: Final = (Mark.OLDEST_FIRST,)
-
-LACKS: Final[dict[str, Collection[Mark]]] = {
-    "temporal": _TEMPORAL_LACKS,
-    "temporal without a cache, in short runs": _TEMPORAL_LACKS,
-}
-"""What an engine does not have, by its name: as it is documented where the engine is described."""
+LACKS: Final[dict[str, Collection[Mark]]] = {}
+"""What an engine does not have, by its name: as it is documented where the engine is described. None lacks anything."""
 
 LONG: Final = tuple(name for name in ENGINES if name != "replicas in memory")
 """Are tested by ``make test-long`` alone."""

@@ -81,7 +81,9 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(service_postgres_
 
     await asyncio.gather(database.transaction(partial(cross, 1, 2)), database.transaction(partial(cross, 2, 1)))
     assert await database.read(count) == 2
-    assert sorted(runs.values()) == [1, 2]
+    # PostgreSQL may give the row that is free again to the one that lost, before the other wakes: then they cross anew.
+    assert sum(runs.values()) > len(runs)
+    assert await database.read(partial(count, counter=2)) == 2
     await database.close()
 
 

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.limits import Limits
+    from orchestrator.engine.replica.capacity.limits import Limits
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome

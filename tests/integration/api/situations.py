@@ -80,7 +80,7 @@ async def paused_at(api: Api, order: Message, method: str) -> str:
     api.mocks.refused[method] = 0
     saga_id = await held_at(api, order, method)
     pause = api.sagas.PauseSaga(pb.PauseSagaRequest(saga_id=saga_id, **WHY))
-    await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
+    await api.until(lambda: api.worker.live[saga_id]._run.stop_control.stop)
     api.mocks.held.pop(method).set()
     assert (await pause).saga.status == saga_pb2.STATUS_SUSPENDED
     return saga_id

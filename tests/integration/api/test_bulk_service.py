@@ -41,7 +41,7 @@ async def test_what_a_dry_run_has_shown_is_done_to_those_sagas_and_to_no_other(a
     later = await held_at(api, an_order(customer_id="bob"), "PriceOrder")
 
     carrying_out = asyncio.ensure_future(carried_out(api.bulk, act.bulk_act_id, "fraud"))
-    await api.until(lambda: api.worker.live[running]._stop_control.stop)
+    await api.until(lambda: api.worker.live[running]._run.stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     over = await carrying_out
 
@@ -56,7 +56,7 @@ async def test_the_journal_of_each_saga_keeps_who_started_a_bulk_act_and_which_o
     saga_id = await held_at(api, an_order(), "PriceOrder")
     act = await prepared(api.bulk, RUNNING, bulk_pb2.ACTION_PAUSE)
     carrying_out = asyncio.ensure_future(carried_out(api.bulk, act.bulk_act_id, "the bank is closed"))
-    await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
+    await api.until(lambda: api.worker.live[saga_id]._run.stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     over = await carrying_out
 
@@ -69,7 +69,7 @@ async def test_sagas_of_a_bulk_act_do_not_wait_for_one_another(api: Api, an_orde
     sagas = [await held_at(api, an_order(), "PriceOrder") for _ in range(3)]
     acting = asyncio.ensure_future(acted(api.bulk, RUNNING, bulk_pb2.ACTION_PAUSE))
 
-    await api.until(lambda: all(api.worker.live[saga_id]._stop_control.stop for saga_id in sagas))
+    await api.until(lambda: all(api.worker.live[saga_id]._run.stop_control.stop for saga_id in sagas))
     api.mocks.held["PriceOrder"].set()
 
     assert answers_of((await acting).values()) == dict.fromkeys(sagas, "done")
@@ -219,7 +219,7 @@ async def test_a_bulk_act_goes_on_when_nobody_follows_it(api: Api, an_order: AnO
     sagas = [await held_at(api, an_order(), "PriceOrder") for _ in range(2)]
     act = await prepared(api.bulk, RUNNING, bulk_pb2.ACTION_CANCEL)
     following = asyncio.ensure_future(carried_out(api.bulk, act.bulk_act_id))
-    await api.until(lambda: all(api.worker.live[saga_id]._stop_control.stop for saga_id in sagas))
+    await api.until(lambda: all(api.worker.live[saga_id]._run.stop_control.stop for saga_id in sagas))
     following.cancel()
     api.mocks.held["PriceOrder"].set()
 

@@ -88,7 +88,7 @@ async def test_pause_and_resume_stop_a_saga_and_let_it_go_on(
 ) -> None:
     saga_id = await held_at(api, an_order(), "PriceOrder")
     pausing = asyncio.ensure_future(orchestrator("pause", saga_id, "--reason", "stocktaking"))
-    await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
+    await api.until(lambda: api.worker.live[saga_id]._run.stop_control.stop)
     api.mocks.held.pop("PriceOrder").set()
     assert "because PAUSED by ada: stocktaking" in (await pausing).out
 
@@ -177,7 +177,7 @@ async def test_act_tells_what_it_would_do_and_does_it(api: Api, an_order: AnOrde
     assert reason == f"✗ 1  SAGA_ENDED, such as: saga {done} has completed"
 
     acting = asyncio.ensure_future(orchestrator(*bobs, "--status", "running"))
-    await api.until(lambda: api.worker.live[running]._stop_control.stop)
+    await api.until(lambda: api.worker.live[running]._run.stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     real = await acting
     assert (real.code, real.err) == (0, "")

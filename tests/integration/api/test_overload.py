@@ -161,7 +161,7 @@ async def test_operators_are_answered_while_starts_are_refused(api: Api, an_orde
     assert (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id=order_id))).saga.status == saga_pb2.STATUS_RUNNING
     assert len((await api.sagas.ListSagas(pb.ListSagasRequest())).sagas) == 1
     cancel = asyncio.ensure_future(api.orders.CancelOrder(CancelOrderRequest(order_id=order_id, reason="enough")))
-    await api.until(lambda: order_id not in api.worker.live or api.worker.live[order_id]._stop_control.stop)
+    await api.until(lambda: order_id not in api.worker.live or api.worker.live[order_id]._run.stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     assert (await cancel).order.reason.code == "CANCELLED"
     assert "RESOURCE_EXHAUSTED" in await asyncio.gather(*starts)

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from saga.v1 import saga_pb2

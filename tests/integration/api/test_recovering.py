@@ -97,7 +97,7 @@ async def test_the_act_is_done_once_the_saga_is_recovered(api: Api, recovery: as
     recovery.set()
     await api.until(lambda: not api.worker.recovery.under_way)
     cancel = asyncio.ensure_future(api.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=OLD, **WHY)))
-    await api.until(lambda: OLD not in api.worker.live or api.worker.live[OLD]._stop_control.stop)
+    await api.until(lambda: OLD not in api.worker.live or api.worker.live[OLD]._run.stop_control.stop)
     for held in api.mocks.held.values():
         held.set()
 

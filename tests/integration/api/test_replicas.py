@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from orchestrator.engine.replica import noted_waits
 from orchestrator.engine.replica.assemble import DEFAULT_LIMITS
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaRecovered
 from orchestrator.store.opening import open_store
 from saga.v1 import saga_pb2
@@ -80,7 +80,7 @@ async def status_of(replica: Api, saga_id: str) -> int:
 def stops(replica: Api, saga_id: str) -> bool:
     """Whether a saga is advanced at this replica, and is told to stop once its answer is there."""
     executor = replica.worker.live.get(saga_id)
-    return executor is not None and executor._stop_control.stop is not None
+    return executor is not None and executor._run.stop_control.stop is not None
 
 
 async def ended(replica: Api, saga_id: str) -> list[saga_pb2.Saga]:

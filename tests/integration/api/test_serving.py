@@ -121,6 +121,14 @@ async def test_an_address_to_which_no_channel_leads_is_refused_before_anything_s
             await serve(settings("kafka://broker"), [place_order])
 
 
+async def test_a_participant_behind_a_queue_is_refused_where_the_sagas_are_on_temporal() -> None:
+    on_temporal = settings("nats://broker/commands").model_copy(update={"engine": f"temporal://{NOBODY}/default"})
+
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(SettingsError, match=r"InventoryService=nats://broker/commands is a queue, .* gRPC or HTTP"):
+            await serve(on_temporal, [place_order])
+
+
 async def test_the_orchestrator_may_be_told_not_to_compare(another_contract: str) -> None:
     unchecked = settings(another_contract).model_copy(update={"drift_check": False})
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +18,11 @@ from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import read_address
 from orchestrator.events.http.sink import Webhook
 from orchestrator.events.opening import SinkFiles, open_sinks
-from orchestrator.events.sink import NotTaken
 from orchestrator.journal.events import OutboxEvent
 from orchestrator.ports.outbox import KeptEvent
+from orchestrator.ports.sink import NotTaken
 from shop.order.v1.events_pb2 import OrderPlaced
+from tests.support.certificate_files import Authority, put
 from tests.support.webhooks import answer, receiving
 
 if TYPE_CHECKING:
@@ -55,6 +57,45 @@ async def told(receiver: Receiver, query: str = "", event: KeptEvent = EVENT, ti
         return await sink.tell(event)
     finally:
         await sink.close()
+
+
+async def test_the_authorities_of_a_receiver_are_exchanged_without_a_restart(tmp_path: Path) -> None:
+    first, second = (Authority(tmp_path / name) for name in ("first", "second"))
+    shown, trusted = first.issue("127.0.0.1"), tmp_path / "ca"
+    put(trusted, second.pem())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown.certificate, shown.key)
+    async with receiving(context) as receiver:
+        files = SinkFiles({}, trusted)
+        [sink] = open_sinks({"billing": receiver.url}, files, NatsSecurity(), insecure=False)
+        refused = await sink.tell(EVENT)
+        assert refused is not None
+        assert "certificate verify failed" in refused.error
+        assert not receiver.posts
+
+        put(trusted, first.pem())
+        assert await sink.tell(EVENT) is None
+
+        put(trusted, b"half of a certi")
+        receiver.answer = lambda _post: answer("204 No Content", connection="close")
+        assert await sink.tell(EVENT) is None  # by the connection that stands
+        assert await sink.tell(EVENT) is None  # by a new one, for which the last good content is in force
+        await sink.close()
+        assert len(receiver.posts) == 3
+
+
+async def test_the_name_of_a_receiver_must_be_that_of_its_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    shown = authority.issue("hooks.example")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown.certificate, shown.key)
+    async with receiving(context) as receiver:
+        [sink] = open_sinks({"billing": receiver.url}, SinkFiles({}, shown.ca), NatsSecurity(), insecure=False)
+        refused = await sink.tell(EVENT)
+        await sink.close()
+        assert refused is not None
+        assert "IP address mismatch" in refused.error
+        assert not receiver.posts
 
 
 @pytest.mark.parametrize("query", ["", "?mode=binary", "?format=protobuf", "?mode=binary&format=protobuf"])

@@ -196,7 +196,7 @@ async def test_a_cancel_while_a_call_is_in_flight_undoes_what_was_done(api: Api,
     order_id = (await api.orders.StartOrder(an_order())).order.order_id
     await api.called("AuthorizePayment")
     cancel = api.orders.CancelOrder(CancelOrderRequest(order_id=order_id, reason="changed my mind"))
-    await api.until(lambda: api.worker.live[order_id]._stop_control.stop)
+    await api.until(lambda: api.worker.live[order_id]._run.stop_control.stop)
     held.set()
 
     order = (await cancel).order

@@ -150,7 +150,7 @@ async def test_a_customers_cancel_is_in_the_journal_with_who_did_it(console: Ope
             starter.post(f"{path.partition('?')[0]}/cancel?rehearsal=cancel", data=token, timeout=30)
         )
         # The hold that is under way is not interrupted.
-        await console.api.until(lambda: console.api.worker.live[order_id[1]]._stop_control.stop)
+        await console.api.until(lambda: console.api.worker.live[order_id[1]]._run.stop_control.stop)
         payment.set()
         cancelled = await cancelling
         assert cancelled.headers["location"] == f"/shop/orders/{order_id[1]}?rehearsal=cancel"

@@ -20,7 +20,8 @@ from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.outbox import BlockedSaga, SinkProgress
 from orchestrator.store import copying
-from orchestrator.store.copying import CopyProgress, copy_journal
+from orchestrator.store.copying import copy_journal
+from orchestrator.store.copying_sagas import OWNER, CopyProgress
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
@@ -219,7 +220,7 @@ async def test_a_saga_of_which_the_new_journal_holds_something_else_is_told_and_
     source, target = both
     (record, *_), _ = await source.search(SagaFilter(statuses=frozenset({Status.SUSPENDED})), 1, "")
     entries = await source.read(record.saga_id)
-    other = Writing(target, record.saga_id, owner=copying.OWNER)
+    other = Writing(target, record.saga_id, owner=OWNER)
     await other.start(
         *(entries if what != "an entry" else [*entries[:-1], recovered(99)]),
         definition=record.definition,

@@ -24,6 +24,7 @@ from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, RE
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.sink import ScriptedSink
 from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ async def served(
     participants: ScriptedParticipants,
     *definitions: SagaDefinition[Any, Any, Any],
     options: WorkerOptions | None = None,
+    sink: ScriptedSink | None = None,
 ) -> AsyncIterator[Stage]:
     observer = RecordingObserver()
     network = NetworkConnection(participants, Process("worker"))
-    async with opened(
-        client, definitions, network, observer, SystemClock(), options or WorkerOptions(grace=0.0)
-    ) as sagas:
-        stage = Stage(Workers(sagas), participants, observer)
+    options = options or WorkerOptions(grace=0.0)
+    sinks = [] if sink is None else [sink]
+    async with opened(client, definitions, network, observer, SystemClock(), options, sinks=sinks) as sagas:
+        stage = Stage(Workers(sagas), participants, observer, sink or ScriptedSink())
         yield stage
         stage.release()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
 from orchestrator.engine.temporal.examining import examine_cluster
 from orchestrator.engine.temporal.opening import opened
 from orchestrator.engine.temporal.preparing import TYPES, prepare, readiness
-from orchestrator.errors import InvalidInput, NotOffered, SettingsError
+from orchestrator.errors import InvalidInput, JournalUnavailable, SettingsError
+from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.testing.conformance.engines.harness import Stage
 from orchestrator.testing.conformance.engines.sagas import trip
@@ -23,7 +25,9 @@ from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.virtual_loop import Process
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.integration.temporal.test_from_outside import Workers
+from tests.integration.temporal.test_from_outside import Workers, served
+from tests.support.certificate_files import Authority
+from tests.support.proxy import Proxy
 from tests.support.temporal import TemporalServer
 
 if TYPE_CHECKING:
@@ -73,6 +77,28 @@ async def test_a_cluster_on_another_machine_is_reached_over_tls_alone(tmp_path: 
     assert ClusterFiles().tls is None
 
 
+@pytest.mark.long
+async def test_a_cluster_is_reached_over_tls_with_a_certificate_of_our_own(
+    temporal_namespaces: Namespaces, tmp_path: Path
+) -> None:
+    place = Place.of(temporal_namespaces.take())
+    authority, strangers = Authority(tmp_path / "ours"), Authority(tmp_path / "strangers")
+    server, mine, other = authority.issue("127.0.0.1"), authority.issue("worker"), strangers.issue("stranger")
+    async with Proxy(place.target, random.Random(1), tls=server.server()) as over_tls:
+        url = f"temporal://{over_tls.address}/{place.namespace}"
+        client = await connect(url, ClusterFiles(mine.ca, mine.certificate, mine.key))
+        async with served(client, ScriptedParticipants(), trip) as stage:
+            await stage.start(trip, "trip-1")
+            await stage.comes_to("trip-1", Status.COMPLETED)
+        for refused in (
+            ClusterFiles(mine.ca),
+            ClusterFiles(mine.ca, other.certificate, other.key),
+            ClusterFiles(other.ca, mine.certificate, mine.key),
+        ):
+            with pytest.raises(JournalUnavailable, match="cannot be reached"):
+                await connect(url, refused)
+
+
 async def test_a_url_names_a_cluster_and_a_namespace() -> None:
     with pytest.raises(SettingsError):
         Place.of("temporal://host/a/b")
@@ -90,8 +116,9 @@ async def test_what_is_not_offered_says_so(temporal_namespaces: Namespaces) -> N
             await stage.start(trip, "large-1", StartOrderRequest(customer_id="a" * 2_000_000))
         with pytest.raises(InvalidInput):
             await sagas.search(SagaFilter(), 10, "no token")
-        with pytest.raises(NotOffered):
-            await sagas.search(SagaFilter(), 10, "", oldest_first=True)
+        for token in ("no token", "1", "x:1"):
+            with pytest.raises(InvalidInput):
+                await sagas.search(SagaFilter(), 10, token, oldest_first=True)
         assert await sagas.entries("large-1") == []
 
 

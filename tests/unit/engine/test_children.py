@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import CommandRejected, best_effort, child, saga, scope
+from orchestrator import CommandRejected, best_effort, child, publish, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.run.command_sender import nobody_there
+from orchestrator.engine.run.sending.command_sender import nobody_there
 from orchestrator.errors import CancelRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandIntended
@@ -19,6 +19,7 @@ from orchestrator.journal.outcome import Unknown
 from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import trace_id
+from shop.order.v1.events_pb2 import OrderPlaced
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.support.engine_world import (
@@ -35,6 +36,7 @@ from tests.support.engine_world import (
     altered,
     order_of,
     rejected,
+    turns,
     unknown,
     until,
 )
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from tests.support.engine_world import Definition, EngineProcess
 
 CHILD = f"{SAGA}/saga.fulfil#1"
+PREPARED = f"{SAGA}/saga.prepare#1"
 
 
 @saga("fulfil", version=1)
@@ -92,6 +95,21 @@ async def sell_bravely(order: StartOrderRequest, shop: Shop) -> Receipt:
     await best_effort(child(fulfil, order))
     await shop.payment.AuthorizePayment(AUTHORIZE)
     return Receipt()
+
+
+@saga("prepare", version=1)
+async def prepare(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE)
+    await publish(OrderPlaced(order_id="o-1", customer_id=order.customer_id))
+    return Receipt(order_id=order.customer_id)
+
+
+@saga("sell_prepared", version=1)
+async def sell_prepared(order: StartOrderRequest, shop: Shop) -> Receipt:
+    receipt = await child(prepare, order)
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    await shop.payment.CapturePayment(CAPTURE)
+    return receipt
 
 
 @pytest.fixture
@@ -431,3 +449,37 @@ async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_st
     await process.acts.resume(SAGA, "go on", Actor("ada"))
     assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
     assert world.participants.methods()[-1] == "VoidAuthorization"
+
+
+async def test_the_events_of_a_child_are_told_where_an_operator_resolves_its_command_by_hand(
+    family: Callable[..., EngineWorld],
+) -> None:
+    world = family(sell_prepared, prepare)
+    process = world.process()
+    reserved = Answer()
+    world.participants.scripts["ReserveStock"] = [reserved]
+    await process.worker.start(order_of(sell_prepared))
+    await until(lambda: reserved.asked)
+    pausing = [asyncio.ensure_future(process.acts.pause(each, "wait", Actor("ada"))) for each in (SAGA, PREPARED)]
+    await turns()
+    reserved.give()
+    await asyncio.gather(*pausing)
+    assert {world.state(each).status for each in (SAGA, PREPARED)} == {Status.SUSPENDED}
+    await process.acts.resume(PREPARED, "go on", Actor("ada"))
+    assert (await world.stopped(PREPARED)).status is Status.COMPLETED
+
+    receipt = Receipt(order_id="o-1").SerializeToString()
+    await process.acts.resolve_outcome(
+        SAGA,
+        "saga.prepare#1",
+        took_effect=True,
+        reply=receipt,
+        evidence="the child has completed",
+        requested_by=Actor("ada"),
+    )
+    assert not world.told()  # the pivot is still to come
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert [(event.saga_id, event.type, event.provisional) for event in world.told()] == [
+        (PREPARED, "shop.order.v1.OrderPlaced", False)
+    ]

@@ -163,7 +163,7 @@ async def test_a_replica_that_wakes_late_what_it_serves_does_not_say_that_nobody
     await foreign.start(definition="not_served")
     for each in (late, foreign):
         await each.park(world.clock.now())
-    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.recovery"):
+    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.claiming.recovery"):
         await world.let_pass(500, step=1.0)
 
     told = {record.getMessage() for record in caplog.records if record.name.endswith("recovery")}
@@ -188,7 +188,7 @@ async def test_a_version_that_nobody_serves_is_named_in_the_log_now_and_then(
     answer = await held(world, owner)
     owner.kill()
     await world.open(dataclasses.replace(trip, version=2))
-    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.recovery"):
+    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.claiming.recovery"):
         await world.let_pass(500, step=1.0)
 
     told = [record.getMessage() for record in caplog.records]

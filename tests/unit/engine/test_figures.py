@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.replica.figures import FIRST_SECONDS, PASS_SECONDS, FigurePasses
+from orchestrator.engine.replica.upkeep.figures import FIRST_SECONDS, PASS_SECONDS, FigurePasses
 from orchestrator.errors import InvalidInput, JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.figure_sums import Failures, Latencies, summed

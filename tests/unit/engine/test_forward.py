@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import UninterpretedOption
 from orchestrator import CommandRejected, best_effort, saga, saga_id, scope
 from orchestrator.contract.command import Effect
 from orchestrator.engine.bindings.binding import Bindings
-from orchestrator.engine.run.durable_channel import DurableChannel
+from orchestrator.engine.run.commands.durable_channel import DurableChannel
 from orchestrator.errors import DefinitionError
 from orchestrator.journal.entries import AttemptFailed, CommandIntended
 from orchestrator.journal.state import Status

@@ -22,7 +22,7 @@ class SetClock(JumpingClock):
 def test_a_clock_that_is_set_forward_between_two_heartbeats_makes_no_timer_early() -> None:
     clock = SetClock()
     time = JournalTime(clock)
-    time.note(1_000 * SECOND)
+    time.note(1_000 * SECOND, clock.elapsed())
 
     clock.set_by = 3_600 * SECOND
     clock.advance(10)
@@ -33,7 +33,7 @@ def test_a_clock_that_is_set_forward_between_two_heartbeats_makes_no_timer_early
 def test_a_clock_that_is_set_back_makes_no_timer_late() -> None:
     clock = SetClock()
     time = JournalTime(clock)
-    time.note(1_000 * SECOND)
+    time.note(1_000 * SECOND, clock.elapsed())
 
     clock.set_by = -3_600 * SECOND
     clock.advance(10)
@@ -44,10 +44,10 @@ def test_a_clock_that_is_set_back_makes_no_timer_late() -> None:
 def test_a_journal_whose_clock_is_set_back_is_believed() -> None:
     clock = JumpingClock()
     time = JournalTime(clock)
-    time.note(1_000 * SECOND)
+    time.note(1_000 * SECOND, clock.elapsed())
     clock.advance(10)
 
-    time.note(900 * SECOND)
+    time.note(900 * SECOND, clock.elapsed())
 
     assert time.now() <= 900 * SECOND
 
@@ -58,10 +58,26 @@ def test_before_the_first_heartbeat_it_is_the_time_of_the_replicas_own_clock() -
     assert abs(JournalTime(clock).now() - clock.now()) < SECOND
 
 
+def test_a_span_has_passed_at_its_end_however_late_the_heartbeat_before_it_was_answered() -> None:
+    clock = JumpingClock()
+    time = JournalTime(clock)
+    asked_at = clock.elapsed()
+    clock.advance(2)  # the journal's clock had shown it two seconds before its answer came, at the most
+    time.note(1_000 * SECOND, asked_at)
+
+    ends_at = time.after(SECOND)
+    clock.advance(0.5)
+    time.note(1_002 * SECOND + SECOND // 2, clock.elapsed())  # this one is answered at once
+
+    assert time.now() < ends_at
+    clock.advance(0.5)
+    assert abs(time.now() - ends_at) < SECOND // 100
+
+
 async def test_a_sleep_lasts_until_its_instant_by_the_journals_clock() -> None:
     clock = JumpingClock()
     time = JournalTime(clock)
-    time.note(1_000 * SECOND)
+    time.note(1_000 * SECOND, clock.elapsed())
 
     await time.sleep_until(1_005 * SECOND)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
-from orchestrator.engine.run.command_execution import NOT_SENT
+from orchestrator.engine.run.commands.command_execution import NOT_SENT
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status

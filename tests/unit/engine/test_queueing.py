@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.bindings.gradual_return import FIRST_ROOM
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.engine.sagas import Load
 from orchestrator.errors import ActRefused, JournalUnavailable, Overloaded, SagaExists
 from orchestrator.journal.actor import Actor

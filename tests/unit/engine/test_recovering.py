@@ -126,7 +126,7 @@ async def test_a_long_recovery_tells_how_far_it_has_come(world: EngineWorld, cap
 
     world.journal.read = slow_read  # type: ignore[method-assign, assignment]
     world.clock.hold_from = 0.4  # only reading takes time, and no step of a gradual return
-    with caplog.at_level(logging.INFO, "orchestrator.engine.replica.recovery"):
+    with caplog.at_level(logging.INFO, "orchestrator.engine.replica.claiming.recovery"):
         process = await beginning(world)
         await until(lambda: not process.worker.recovery.under_way)
 

@@ -13,12 +13,12 @@ import pytest
 
 from orchestrator import SagaRejected, saga, scope
 from orchestrator.contract.command import Effect
-from orchestrator.engine.run.command_issuer import CommandIssuer
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
-from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.forward.code import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.replay import ReplayGate
-from orchestrator.engine.run.replay_loop import ReplayLoop
+from orchestrator.engine.run.replay.gate import ReplayGate
+from orchestrator.engine.run.replay.loop import ReplayLoop
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.entries import CommandCompleted, CommandIntended, SagaRecovered, SagaStarted
 from orchestrator.journal.fold import fold

@@ -13,7 +13,7 @@ import orchestrator
 from orchestrator import CommandRejected, SagaRejected, child, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replay_check import Finding, ReplayVerdict, Verifier
-from orchestrator.engine.replica.limits import Limits
+from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.journal.codec import encode
 from orchestrator.journal.entries import RollbackBegan, SagaStarted
 from orchestrator.journal.reason import Reason, ReasonCode

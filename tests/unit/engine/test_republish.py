@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from orchestrator.engine.replica.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Republishing
+from orchestrator.engine.replica.upkeep.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Republishing
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica import retention
-from orchestrator.engine.replica.retention import PASS_SECONDS, RetentionPasses
+from orchestrator.engine.replica.upkeep import retention
+from orchestrator.engine.replica.upkeep.retention import PASS_SECONDS, RetentionPasses
 from orchestrator.errors import ArchiveUnavailable, JournalUnavailable, SagaDeleted
 from orchestrator.journal.export import ExportedJournal, read_journal
 from orchestrator.journal.retention import Rules, parse_rule

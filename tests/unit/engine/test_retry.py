@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.contract.command import RetryPolicy
-from orchestrator.engine.run.retry import delay_before
+from orchestrator.engine.run.sending.retry import delay_before
 
 RETRY = RetryPolicy(attempts=4, first_delay=timedelta(milliseconds=100), factor=2.0, cap=timedelta(seconds=1))
 DRAWS = st.floats(0, 1, exclude_max=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.run.command_execution import CUT_OFF
+from orchestrator.engine.run.commands.command_execution import CUT_OFF
 from orchestrator.journal import entries as e
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status, StepOutcome

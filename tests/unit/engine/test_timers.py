@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica import timers
-from orchestrator.engine.replica.timers import MOST_IN_HAND, Timers
+from orchestrator.engine.replica.claiming import timers
+from orchestrator.engine.replica.claiming.timers import MOST_IN_HAND, Timers
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock

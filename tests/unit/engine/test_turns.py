@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.engine.replica.limits import Limits
-from orchestrator.engine.replica.room import Room
-from orchestrator.engine.replica.turns import Turns
+from orchestrator.engine.replica.capacity.limits import Limits
+from orchestrator.engine.replica.capacity.room import Room
+from orchestrator.engine.replica.capacity.turns import Turns
 from orchestrator.journal.priority import HEAD_START, Priority
 
 FLOOD = {"order": 10_000, "trip": 10_000}

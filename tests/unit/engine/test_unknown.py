@@ -15,7 +15,7 @@ from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
-from orchestrator.engine.run.preview import preview
+from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.journal.entries import CompensationBegan
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome

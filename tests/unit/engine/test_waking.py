@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.elsewhere import _LEAST_PAUSE_SECONDS
 from orchestrator.engine.replica.pause import Pause
+from orchestrator.engine.replica.watching.elsewhere import _LEAST_PAUSE_SECONDS
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status

@@ -10,10 +10,10 @@ import pytest
 
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, RetryPolicy
-from orchestrator.engine.replica import recovery
-from orchestrator.engine.run.command_issuer import CommandIssuer
+from orchestrator.engine.replica.claiming import recovery
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
-from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.forward.code import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
@@ -658,7 +658,7 @@ async def test_a_replica_that_claims_again_what_it_had_lost_runs_it_once(world: 
     await until(lambda: hang.asked)
     other.kill()
     world.journal._alive_until.clear()
-    await process.worker._recovery._recover()
+    await process.worker.recovery._recover()
     assert (await world.stopped()).status is Status.COMPLETED
     sent = len(world.participants.calls)
 
@@ -806,6 +806,9 @@ class Note:
     def read(self) -> dict[str, str]:
         return dict(self.noted)
 
+    def write(self, saga_id: str, where: str) -> None:
+        self.noted[saga_id] = where
+
     def clear(self, saga_ids: Collection[str]) -> None:
         for saga_id in saga_ids:
             self.noted.pop(saga_id, None)
@@ -816,11 +819,12 @@ async def test_code_that_hung_a_process_is_not_run_by_the_replica_that_takes_ove
     """That replica has been there for long: what it knew at its start tells nothing of this saga."""
     note = Note()
     survivor = world.process()
-    survivor.worker.note = note
+    survivor.worker.live.frozen.note = note
     await survivor.worker.open()
     process, answer = await started(world, "AuthorizePayment")
     process.kill()
-    note.noted = {SAGA: "the code has not yielded for 5 s, at sagas.py:7", "another": "elsewhere"}
+    note.write(SAGA, "the code has not yielded for 5 s, at sagas.py:7")
+    note.write("another", "elsewhere")
     calls = len(world.participants.calls)
     await until(world.clock.is_held)
     world.clock.advance(61)
@@ -836,7 +840,7 @@ async def test_code_that_hung_a_process_is_not_run_by_the_replica_that_takes_ove
 
 async def test_code_that_hung_before_is_not_run_and_the_saga_tells_where_it_hung(world: EngineWorld) -> None:
     process = world.process()
-    process.worker.frozen = {SAGA: "the code has not yielded for 5 s, at sagas.py:7"}
+    process.worker.live.frozen.where = {SAGA: "the code has not yielded for 5 s, at sagas.py:7"}
 
     state = await process.run()
 

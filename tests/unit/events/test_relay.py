@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from orchestrator.events.relay import Relay
-from orchestrator.events.sink import NotTaken
+from orchestrator.ports.sink import NotTaken
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.sink import ScriptedSink

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from orchestrator.engine.bindings.binding import Binding
-from orchestrator.engine.replica.recovery import Recovery
-from orchestrator.engine.replica.worker import Worker
-from orchestrator.engine.run import command_sender as delivery
-from orchestrator.engine.run.command_issuer import CommandIssuer
-from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
+from orchestrator.engine.replica.claiming.recovery import Recovery
+from orchestrator.engine.run.commands.command_issuer import CommandIssuer
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.rollback.compensations import Rollback
+from orchestrator.engine.run.sending import command_sender as delivery
+from orchestrator.engine.run.sending.command_sender import CommandSender
+from orchestrator.engine.run.sending.weighing import weighed
 from orchestrator.engine.run.stop_control import StopControl
-from orchestrator.engine.run.weighing import weighed
 from orchestrator.journal import compensation_plan as compensation
 from orchestrator.journal import keys
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
@@ -60,7 +60,7 @@ def compensations_are_reordered() -> Iterator[None]:
         right = compensation.plan_compensations(state)
         return right._replace(compensations=right.compensations[::-1])
 
-    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.compensations.plan_compensations", plan):
         yield
 
 
@@ -131,7 +131,7 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
         answered = tuple(each for each in right.compensations if each.outcome is StepOutcome.COMPLETED)
         return right._replace(compensations=answered)
 
-    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.compensations.plan_compensations", plan):
         yield
 
 
@@ -183,22 +183,22 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
 @contextlib.contextmanager
 def cancel_is_never_refused() -> Iterator[None]:
     """Also what is past its pivot is rolled back."""
-    with patch("orchestrator.engine.replica.acts._refuse_cancel", lambda _state: None):
+    with patch("orchestrator.engine.replica.acting.acts._refuse_cancel", lambda _state: None):
         yield
 
 
 @contextlib.contextmanager
 def results_are_forgotten() -> Iterator[None]:
     """Recovery sends what the journal knows the result of."""
-    recover = Worker.recover
+    recover = ClaimedSagas.recover
 
-    def forgetful(self: Worker, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
+    def forgetful(self: ClaimedSagas, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
         for command in state.commands.values():
             if command.outcome is StepOutcome.COMPLETED and not state.rollback:
                 state.reopen(command)
         return recover(self, claim, entries, state, **more)
 
-    with patch.object(Worker, "recover", forgetful):
+    with patch.object(ClaimedSagas, "recover", forgetful):
         yield
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from orchestrator.engine.replica.recovery import Recovery
-from orchestrator.engine.replica.worker import Worker
+from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
+from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.journal.entries import SagaRecovered
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
@@ -78,10 +78,10 @@ def a_lost_answer_of_the_queue_is_not_looked_after() -> Iterator[None]:
 def a_begun_saga_is_taken_for_a_recovered_one() -> Iterator[None]:
     """Recovery does not look whether the saga had its turn when its replica died."""
 
-    def recover(self: Worker, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.recover(claim, entries, state, going_on=[SagaRecovered(self.adapters.clock.now(), self.owner)])
+    def recover(self: ClaimedSagas, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
+        return self.recover(claim, entries, state, going_on=[SagaRecovered(self._adapters.clock.now(), self._owner)])
 
-    with patch.object(Worker, "_recover", recover):
+    with patch.object(ClaimedSagas, "recover_unasked", recover):
         yield
 
 

@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.pause import Pause
-from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.ports.claims import Claim
 from orchestrator.store.memory import MemoryJournal

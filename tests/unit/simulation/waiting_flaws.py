@@ -10,9 +10,9 @@ import contextlib
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from orchestrator.engine.replica.signals import Signals
+from orchestrator.engine.replica.acting.signals import Signals
 from orchestrator.engine.run.journal_time import JournalTime
-from orchestrator.engine.run.wait_execution import WaitExecution
+from orchestrator.engine.run.waits.wait_execution import WaitExecution
 from orchestrator.journal.entries import SagaWoken
 from orchestrator.journal.waits import WaitEnd
 from orchestrator.store.memory import MemoryJournal
@@ -36,7 +36,7 @@ def a_timer_fires_again_after_a_failover() -> Iterator[None]:
     def due(state: SagaState, now: int) -> list[WaitState]:
         return [wait for wait in state.waits.values() if 0 < wait.due_at <= now and wait.how is not WaitEnd.LEFT]
 
-    with patch("orchestrator.engine.replica.worker.due_waits", due):
+    with patch("orchestrator.engine.replica.advancing.claimed_sagas.due_waits", due):
         yield
 
 
@@ -52,7 +52,7 @@ def a_timer_fires_before_its_time() -> Iterator[None]:
 @contextlib.contextmanager
 def a_signal_is_lost_between_parking_and_waking() -> Iterator[None]:
     """A signal is noted in the journal of a parked saga, and nobody wakes the saga for it."""
-    with patch("orchestrator.engine.replica.signals.asked_for", lambda _state, _signal: False):
+    with patch("orchestrator.engine.replica.acting.signals.asked_for", lambda _state, _signal: False):
         yield
 
 

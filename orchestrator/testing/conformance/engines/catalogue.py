@@ -9,6 +9,7 @@ from orchestrator.testing.conformance.engines import (
     children,
     crashes,
     decisions,
+    events,
     finding,
     outcomes,
     rollbacks,
@@ -29,6 +30,7 @@ _MODULES: Final = (
     waits,
     children,
     crashes,
+    events,
     finding,
     watching,
 )

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 class Scenarios:
     """The scenarios of one module, in their order.
 
+    Args:
+        with_sink: there is somebody to whom events are told.
+
     Attributes:
         all: of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_sink: bool = False) -> None:
         self.all: list[Scenario] = []
+        self._with_sink = with_sink
 
     def __call__(self, *needs: Mark) -> Callable[[Run], Run]:
         """A decorator: this function is a scenario, and needs this of an engine."""
 
         def add(run: Run) -> Run:
-            self.all.append(Scenario(run.__name__.replace("_", " "), run, frozenset(needs)))
+            self.all.append(Scenario(run.__name__.replace("_", " "), run, frozenset(needs), self._with_sink))
             return run
 
         return add

@@ -86,7 +86,7 @@ async def sagas_are_found_by_a_text_in_their_reason(stage: Stage) -> None:
     assert await _ids(stage, SagaFilter(reason="something else")) == []
 
 
-@scenario(Mark.OLDEST_FIRST)
+@scenario()
 async def sagas_are_listed_the_oldest_first(stage: Stage) -> None:
     """Where that is asked for."""
     await _some_sagas(stage)

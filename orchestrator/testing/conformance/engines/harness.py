@@ -22,6 +22,7 @@ from orchestrator.journal.state import ENDED, Status
 from orchestrator.testing.conformance.engines.sagas import DEFINITIONS, ORDER
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.sink import ScriptedSink
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
+    from orchestrator.ports.sink import Sink
     from shop.order.v1.order_service_pb2 import StartOrderRequest
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -39,12 +41,13 @@ PATIENCE_SECONDS: Final = 80.0
 """How long a scenario waits for what must come. Nothing is measured against it."""
 
 _LOOK_SECONDS: Final = 0.05
+_SINK_SECONDS: Final = 1.0
+"""A replica may hold the right to tell a sink for three times as long after its death."""
 
 
 class Mark(enum.Enum):
     """What an engine may lack. Each one is declared by the engine, and documented where it is described."""
 
-    OLDEST_FIRST = "lists sagas in the order of their starts, the oldest first"
     REASON_TEXT = "finds sagas by a text in the sentence that says why they stopped"
     FIGURES = "tells how sagas fared over time"
     INPUTS = "tells the inputs of many sagas at once"
@@ -69,7 +72,11 @@ class OpenEngine(Protocol):
     """Opens an engine that has no saga yet, and closes it when the block is left."""
 
     def __call__(
-        self, definitions: Sequence[Definition], participants: ScriptedParticipants, observer: RecordingObserver
+        self,
+        definitions: Sequence[Definition],
+        participants: ScriptedParticipants,
+        observer: RecordingObserver,
+        sink: Sink | None = None,
     ) -> AbstractAsyncContextManager[EngineUnderTest]:
         """Open it.
 
@@ -77,6 +84,7 @@ class OpenEngine(Protocol):
             definitions: the sagas that it serves.
             participants: where all of its commands go, from whichever of its processes.
             observer: sees what has become durable.
+            sink: to whom all of its processes tell events; ``None`` where nobody is to be told.
         """
 
 
@@ -114,11 +122,13 @@ class Stage:
         engine: under test.
         participants: where its commands go.
         observer: sees what has become durable.
+        sink: to whom events are told, in scenarios that are about events.
     """
 
     engine: EngineUnderTest
     participants: ScriptedParticipants
     observer: RecordingObserver
+    sink: ScriptedSink = field(default_factory=ScriptedSink)
     _answers: list[Answer] = field(default_factory=list)
 
     @property
@@ -183,11 +193,13 @@ class Scenario(NamedTuple):
         name: as a sentence.
         run: does it, and asserts what must be so.
         needs: what an engine may lack.
+        with_sink: there is somebody to whom events are told.
     """
 
     name: str
     run: Callable[[Stage], Awaitable[None]]
     needs: frozenset[Mark] = frozenset()
+    with_sink: bool = False
 
 
 async def run_scenario(scenario: Scenario, open_engine: OpenEngine, lacks: Collection[Mark] = ()) -> None:
@@ -199,9 +211,10 @@ async def run_scenario(scenario: Scenario, open_engine: OpenEngine, lacks: Colle
     """
     if missing := scenario.needs.intersection(lacks):
         raise LacksMark("; ".join(sorted(f"it lacks what {mark.value}" for mark in missing)))
-    participants, observer = ScriptedParticipants(), RecordingObserver()
-    async with open_engine(DEFINITIONS, participants, observer) as engine:
-        stage = Stage(engine, participants, observer)
+    participants, observer, sink = ScriptedParticipants(), RecordingObserver(), ScriptedSink()
+    sink.timeout = _SINK_SECONDS
+    async with open_engine(DEFINITIONS, participants, observer, sink if scenario.with_sink else None) as engine:
+        stage = Stage(engine, participants, observer, sink)
         try:
             await scenario.run(stage)
         finally:

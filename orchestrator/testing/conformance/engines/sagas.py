@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.wrappers_pb2 import StringValue
 
-from orchestrator import SagaRejected, approval, saga, saga_id, scope, signal, sleep
+from orchestrator import SagaRejected, approval, publish, saga, saga_id, scope, signal, sleep
 from orchestrator.definition.context import child, now, random
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub  # noqa: TC001 - as above
+from shop.order.v1.events_pb2 import OrderPlaced
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 ORDER: Final = StartOrderRequest(customer_id="ada")
 MANY: Final = 60
 """So many commands has the long saga."""
+TOLD: Final = 20
+"""So many events has the talkative one."""
 
 FORWARD: Final = (
     "PriceOrder",
@@ -197,6 +200,46 @@ async def recoded_sleepy(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=order.customer_id)
 
 
+@saga("announced", version=1)
+async def announced(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """It tells something before its pivot, at once, and after it."""
+    await publish(OrderPlaced(order_id="before the pivot"))
+    await _reserve(shop)
+    await publish(OrderPlaced(order_id="at once"), at_once=True)
+    await _capture(shop)
+    await publish(OrderPlaced(order_id="after the pivot"))
+    await shop.email.SendConfirmation(SendConfirmationRequest(order_id=saga_id()))
+    return Receipt(order_id=order.customer_id)
+
+
+@saga("announced_parcel", version=1)
+async def announced_parcel(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG001 - as every saga
+    """A child without a pivot: what it tells, its parent holds."""
+    await publish(OrderPlaced(order_id="of the child"))
+    await _reserve(shop)
+    return Receipt(order_id=saga_id())
+
+
+@saga("announced_delivery", version=1)
+async def announced_delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Its parent."""
+    sent = await child(announced_parcel, order)
+    await publish(OrderPlaced(order_id="of the parent"))
+    await _capture(shop)
+    return Receipt(order_id=sent.order_id)
+
+
+@saga("talkative", version=1)
+async def talkative(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """It tells something after each of many commands."""
+    await _capture(shop)
+    for number in range(TOLD):
+        with scope(f"line-{number}"):
+            await shop.email.SendConfirmation(SendConfirmationRequest(order_id=saga_id()))
+        await publish(OrderPlaced(order_id=f"line {number}"))
+    return Receipt(order_id=order.customer_id)
+
+
 DEFINITIONS: Final[tuple[SagaDefinition[Any, Any, Any], ...]] = (
     trip,
     trip_at_once,
@@ -211,6 +254,10 @@ DEFINITIONS: Final[tuple[SagaDefinition[Any, Any, Any], ...]] = (
     long,
     parcel,
     delivery,
+    announced,
+    announced_parcel,
+    announced_delivery,
+    talkative,
 )
 """What the engine under test serves."""
 

@@ -122,7 +122,7 @@ async def test_an_act_is_journalled_with_who_did_it(http: Opened) -> None:
     saga_id = await held_at(http.api, an_order(), "AuthorizePayment")
     async with http.caller("operator") as operator:
         pausing = asyncio.create_task(operator.post(f"/v1/sagas/{saga_id}:pause", json={"reason": "let us look"}))
-        await http.api.until(lambda: http.api.worker.live[saga_id]._stop_control.stop)
+        await http.api.until(lambda: http.api.worker.live[saga_id]._run.stop_control.stop)
         http.api.mocks.held.pop("AuthorizePayment").set()
         answer = await pausing
         shown = await operator.get(f"/v1/sagas/{saga_id}", params={"includeJournal": True})

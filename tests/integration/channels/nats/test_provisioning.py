@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,28 +12,18 @@ from orchestrator.channels.nats.examining import examine_brokers
 from orchestrator.channels.nats.provisioning import make, wanted
 from orchestrator.participant.queued.dead_letter import DeadLetter
 from orchestrator.ports.findings import Severity
+from tests.support.made_queues import run_channels
 from tests.support.nats import running
 from tests.support.queued_participant import GROUP, channel_to, provided
-from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from tests.support.nats import NatsServer
 
 
-def create(server: NatsServer, prefix: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as an operator does, for the whole shop."""
-    places = [
-        f"shop.{name}.v1.{name.title()}Service=nats://{server.address}/{prefix}" for name in ("inventory", "email")
-    ]
-    environment = {**os.environ, "ORCHESTRATOR_PARTICIPANTS": ",".join(places)}
-    command = [sys.executable, "-m", "orchestrator", "channels", *options, "--sagas", "orchestrator.shop"]
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_the_command_makes_what_is_needed_once_and_then_finds_it(shared_nats: NatsServer) -> None:
     prefix = uuid4().hex
-    first, second = create(shared_nats, prefix, "create"), create(shared_nats, prefix, "create")
+    first, second = run_channels(shared_nats, prefix, "create"), run_channels(shared_nats, prefix, "create")
 
     assert first.returncode == second.returncode == 0, first.stderr
     assert len(first.stdout.splitlines()) == len(second.stdout.splitlines()) == 6
@@ -47,7 +34,7 @@ def test_the_command_makes_what_is_needed_once_and_then_finds_it(shared_nats: Na
 def test_the_command_says_which_broker_does_not_answer() -> None:
     with running() as server:
         server.kill()
-        done = create(server, uuid4().hex, "create")
+        done = run_channels(server, uuid4().hex, "create")
 
     assert done.returncode == 1
     assert f"no connection to NATS at {server.address}" in done.stdout

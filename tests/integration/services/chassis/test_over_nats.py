@@ -350,12 +350,13 @@ async def test_a_broker_with_tls_and_logins_lets_in_a_service_that_has_both(tmp_
     authority = Authority(tmp_path / "certificates")
     broker, ours = authority.issue("127.0.0.1"), authority.issue("inventory.example")
     tls = f'tls {{ cert_file: "{broker.certificate}", key_file: "{broker.key}", ca_file: "{broker.ca}", verify: true }}'
+    demanding = "authorization {{ user: inventory, password: {} }}".format
     login, wrong = tmp_path / "login", tmp_path / "wrong"
     put(login, b"inventory:secret\n")
     put(wrong, b"inventory:guess\n")
     context = ssl.create_default_context(cafile=broker.ca)
     context.load_cert_chain(ours.certificate, ours.key)
-    with running(settings=f"{tls}\nauthorization {{ user: inventory, password: secret }}") as server:
+    with running(settings=f"{tls}\n{demanding('secret')}") as server:
         url = server.url.replace("nats:", "tls:")
         environment = {"INVENTORY_NATS": f"{url}/commands", "INVENTORY_NATS_CA": str(broker.ca)}
         environment |= {"INVENTORY_TLS_CERTIFICATE": str(ours.certificate), "INVENTORY_TLS_KEY": str(ours.key)}
@@ -370,6 +371,21 @@ async def test_a_broker_with_tls_and_logins_lets_in_a_service_that_has_both(tmp_
 
             await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(login))
             assert (await over("ReserveStock", RESERVE, KEY, PATIENCE)).code is grpc.StatusCode.OK
+
+        server.kill()
+        others = Authority(tmp_path / "others")
+        for old, new in ((broker, others.issue("127.0.0.1")), (ours, others.issue("inventory.example"))):
+            for before, now in zip(old, new, strict=True):
+                put(before, now.read_bytes())
+        put(login, b"inventory:other\n")
+        server.configure(f"{tls}\n{demanding('other')}")
+        await asyncio.to_thread(server.start)
+        context = ssl.create_default_context(cafile=broker.ca)
+        context.load_cert_chain(ours.certificate, ours.key)
+        async with connected(server, tls=context, user="inventory", password="other") as client:
+            over = OverNats(INVENTORY.contract, client, Subjects("commands"))
+            await over.listen()
+            assert await published_and_answered(over) == 2  # the process is the same
 
 
 async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(start: Start, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.bulk.facade import NewBulkAct
-from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.acting.acts import Acts
 from orchestrator.engine.replica.bulk import control
 from orchestrator.errors import BulkActRefused, InvalidInput
 from orchestrator.journal.actor import Actor

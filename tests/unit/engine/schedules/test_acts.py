@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.schedule_acts import ScheduleActs
+from orchestrator.engine.replica.schedules.acts import ScheduleActs
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused

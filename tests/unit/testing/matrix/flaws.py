@@ -7,12 +7,12 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import orchestrator.engine.run.rollback
+import orchestrator.engine.run.rollback.compensations
 from orchestrator.contract.command import Effect
-from orchestrator.engine.replica.recovery import Recovery
-from orchestrator.engine.replica.worker import Worker
-from orchestrator.engine.run.command_sender import CommandSender
-from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
+from orchestrator.engine.replica.claiming.recovery import Recovery
+from orchestrator.engine.run.rollback.compensations import Rollback
+from orchestrator.engine.run.sending.command_sender import CommandSender
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.compensation_plan import CompensationPlan, plan_compensations
 from orchestrator.journal.entries import CommandCompleted, CommandIntended
@@ -95,7 +95,7 @@ def forgets_a_compensation(patch: pytest.MonkeyPatch) -> None:
         whole = plan_compensations(state)
         return whole._replace(compensations=whole.compensations[:-1])
 
-    patch.setattr(orchestrator.engine.run.rollback, "plan_compensations", plan)
+    patch.setattr(orchestrator.engine.run.rollback.compensations, "plan_compensations", plan)
 
 
 def compensates_in_order_of_start(patch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def compensates_in_order_of_start(patch: pytest.MonkeyPatch) -> None:
         whole = plan_compensations(state)
         return whole._replace(compensations=whole.compensations[::-1])
 
-    patch.setattr(orchestrator.engine.run.rollback, "plan_compensations", plan)
+    patch.setattr(orchestrator.engine.run.rollback.compensations, "plan_compensations", plan)
 
 
 def gives_each_attempt_a_key(patch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def sends_before_the_intent_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def cancels_after_the_pivot(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("orchestrator.engine.replica.acts._refuse_cancel", lambda _state: None)
+    patch.setattr("orchestrator.engine.replica.acting.acts._refuse_cancel", lambda _state: None)
 
 
 def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:
@@ -135,13 +135,13 @@ def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:
 
 
 def sends_again_what_is_journalled(patch: pytest.MonkeyPatch) -> None:
-    recover = Worker.recover
+    recover = ClaimedSagas.recover
 
     def forget(self: Any, claim: Any, entries: Any, state: SagaState, **more: Any) -> Any:
         kept = [entry for entry in entries if not isinstance(entry, CommandCompleted)]
         return recover(self, claim, entries, fold(state.saga_id, kept), **more)
 
-    patch.setattr(Worker, "recover", forget)
+    patch.setattr(ClaimedSagas, "recover", forget)
 
 
 def gives_compensations_up(patch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from services.chassis.events.broker import BrokerAway
 from services.chassis.events.causes import Cause, current_cause, during
 from services.chassis.events.outbox import publish, resend, unsent
-from services.chassis.events.relay import KEPT, Relay
+from services.chassis.events.relay import KEPT, LATE, Relay
 from services.chassis.timestamps import utc_now
 from shop.order.v1.events_pb2 import OrderPlaced
 from tests.support.event_streams import until
@@ -140,6 +140,32 @@ async def test_what_was_sent_is_forgotten_after_a_week(database: Database, broke
     # A row that is still there would keep the id from being published anew.
     assert await told(database, "order-1", key="key") == event_id
     assert await relay.send_waiting() == 1
+
+
+async def test_a_relay_that_falls_behind_says_so_once_a_minute_and_when_it_has_caught_up(
+    database: Database, broker: MemoryBroker, pauses: Pauses, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    now = utc_now()
+    relay = Relay(database, broker, pause=pauses, clock=lambda: now)
+    broker.away = True
+    await told(database, "order-1")
+    await told(database, "order-2")
+    running = asyncio.create_task(relay.run())
+    for minutes in (2, 3):
+        now += LATE * minutes
+        tried = len(pauses.made)
+        await until(lambda tried=tried: len(pauses.made) >= tried + 3)  # type: ignore[misc]
+    broker.away = False
+    await until(lambda: len(broker.ids) == 2)
+    now += LATE
+    relay.wake()
+    await until(lambda: "events are late no more" in caplog.messages)
+    running.cancel()
+
+    late = [message for message in caplog.messages if message.startswith("events are late:")]
+    assert [message.split(", ")[0] for message in late] == ["events are late: 2 wait in the outbox"] * 2
+    assert [int(message.split()[-2]) // 60 for message in late] in ([2, 5], [1, 4])  # published a moment after ``now``
 
 
 async def test_the_same_call_run_twice_publishes_the_same_ids(database: Database) -> None:

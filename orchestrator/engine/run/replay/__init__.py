@@ -1,0 +1,1 @@
+"""How a recovered saga's code is given what its journal holds."""

@@ -1,0 +1,1 @@
+"""The way back: which compensations a rollback would send, and how they are sent."""

@@ -1,0 +1,1 @@
+"""How one command is delivered: its attempts, the backoff between them, over a queue, and in doubt."""

@@ -1,0 +1,141 @@
+"""How the workflow of a saga tells its events: beside all else, and it ends once every sink has taken them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.client import WorkflowExecutionStatus
+
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.connecting import connect
+from orchestrator.journal.acts import Act
+from orchestrator.journal.outbox import outbox_of
+from orchestrator.journal.state import Status
+from orchestrator.ports.sink import NotTaken
+from orchestrator.testing.conformance.engines.answers import ADA
+from orchestrator.testing.conformance.engines.sagas import announced
+from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.sink import ScriptedSink
+from tests.integration.temporal.test_from_outside import served
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from orchestrator.journal.events import OutboxEvent
+    from tests.support.temporal import Namespaces
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    # The SDK's own: a workflow was ended from outside while an event of it was being told.
+    pytest.mark.filterwarnings("ignore:Cannot find activity to cancel"),
+]
+
+AWAY: Final = NotTaken("nobody is there", answered=False)
+REFUSED: Final = NotTaken("500 Oops", answered=True)
+
+
+@pytest.fixture
+async def client(temporal_namespaces: Namespaces) -> Client:
+    return await connect(temporal_namespaces.take())
+
+
+async def has_ended(client: Client) -> bool:
+    return (await client.get_workflow_handle("announced-1").describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
+async def scheduled(client: Client) -> list[str]:
+    """The types of the activities that the saga's workflow has had."""
+    history = await client.get_workflow_handle("announced-1").fetch_history()
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    ]
+
+
+async def test_without_a_sink_nothing_is_scheduled(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), announced) as stage:
+        await stage.run(announced, "announced-1")
+        await stage.eventually(lambda: has_ended(client))
+
+    assert names.PUBLISH not in await scheduled(client)
+
+
+async def test_what_is_told_is_what_a_replica_writes_into_its_outbox(client: Client) -> None:
+    sink = ScriptedSink()
+    async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
+        await stage.run(announced, "announced-1")
+        await stage.eventually(lambda: has_ended(client))
+        entries = await stage.sagas.entries("announced-1")
+
+    assert [kept.event for kept in sink.told] == outbox_of("announced-1", entries, 0, tells_life=True)
+    assert [kept.position for kept in sink.told] == [1, 2, 3, 4, 5]
+    assert names.PUBLISH in await scheduled(client)
+
+
+async def test_a_workflow_ends_once_its_sink_has_taken_all(client: Client) -> None:
+    sink = ScriptedSink()
+    sink.answer = lambda _event: AWAY
+    async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
+        state = await stage.run(announced, "announced-1")
+        still_open = not await has_ended(client)
+
+        sink.answer = lambda _event: None
+        await stage.eventually(lambda: has_ended(client))
+
+    assert state.status is Status.COMPLETED
+    assert still_open
+    assert len({kept.event.event_id for kept in sink.told}) == 5
+
+
+async def test_a_terminated_saga_tells_the_rest_when_it_is_resumed(client: Client) -> None:
+    sink, participants = ScriptedSink(), ScriptedParticipants()
+    async with served(client, participants, announced, sink=sink) as stage:
+        answer = stage.hold("CapturePayment")
+        await stage.start(announced, "announced-1")
+        await answer.asked.wait()
+        await stage.eventually(lambda: are_told(sink, 2))
+        await client.get_workflow_handle("announced-1").terminate()
+        answer.give()
+
+        await stage.sagas.act(Act.RESUME, "announced-1", "that was a mistake", ADA)
+        await stage.rests("announced-1")
+        await stage.eventually(lambda: has_ended(client))
+        entries = await stage.sagas.entries("announced-1")
+
+    told = {kept.event.event_id: kept.event for kept in sink.told}
+    assert list(told.values()) == outbox_of("announced-1", entries, 0, tells_life=True)
+
+
+async def are_told(sink: ScriptedSink, number: int) -> bool:
+    return len(sink.told) >= number
+
+
+async def test_an_event_that_a_person_completes_with_a_tool_of_temporal_is_passed_over(client: Client) -> None:
+    sink = ScriptedSink()
+    sink.answer = lambda kept: REFUSED if kept.position == 2 else None
+    async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
+        await stage.run(announced, "announced-1")
+        await stage.eventually(lambda: is_refused(client))
+
+        await client.get_async_activity_handle(
+            workflow_id="announced-1", run_id=None, activity_id="publish_events sink 2"
+        ).complete(1)
+        await stage.eventually(lambda: has_ended(client))
+        entries = await stage.sagas.entries("announced-1")
+
+    expected: list[OutboxEvent] = outbox_of("announced-1", entries, 0, tells_life=True)
+    assert [kept.event for kept in sink.told] == [expected[0], *expected[2:]]
+
+
+async def is_refused(client: Client) -> bool:
+    described = await client.get_workflow_handle("announced-1").describe()
+    return any(
+        each.activity_id == "publish_events sink 2"
+        and each.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+        and each.last_failure.message == REFUSED.error
+        for each in described.raw_description.pending_activities
+    )
