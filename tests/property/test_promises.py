@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.errors import CancelRefused, InvalidInput
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandCompleted, CompensationCompleted, SagaResumed
