@@ -15,18 +15,18 @@ from orchestrator.access.figures import refuse_figures
 from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
 from orchestrator.access.signed_tokens import TokenRules
 from orchestrator.access.subject import roles_named
-from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
-from orchestrator.api.bulk_service import BulkActService
-from orchestrator.api.definition_service import DefinitionService
-from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
-from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
-from orchestrator.api.saga_service import SagaService
-from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
+from orchestrator.api.services.access import AccessService
+from orchestrator.api.services.bulk import BulkActService
+from orchestrator.api.services.definition import DefinitionService
+from orchestrator.api.services.event import EventService
+from orchestrator.api.services.figures import FiguresService
+from orchestrator.api.services.saga import SagaService
+from orchestrator.api.services.schedule import ScheduleService
 from orchestrator.api.starts import Starts
 from orchestrator.connections.tls import open_server_tls
 from orchestrator.errors import DefinitionError, SettingsError

@@ -19,8 +19,8 @@
     │   │   └── SagaDeleted     the request id was used before, and the saga has been deleted since
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
     │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
-    │   └── ActRefused    the saga is not in a state in which this can be done to it
-    │       ├── CancelRefused   the saga is past its pivot, or has ended otherwise
+    │   └── ActRefused          the saga is not in a state in which this can be done to it
+    │       ├── CancelRefused       the saga is past its pivot, or has ended otherwise
     │       ├── UnknownSignal       its code asks for no signal of this name
     │       ├── SignalTypeDiffers   its code asks for another type of message
     │       └── RequestIdUsed       another signal was given with this request id
@@ -231,6 +231,26 @@ class CancelRefused(ActRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
 
 
+class UnknownSignal(ActRefused):
+    """The saga's code asks for no signal of this name."""
+
+
+class SignalTypeDiffers(ActRefused):
+    """The saga's code asks for a signal of this name with another type of message."""
+
+
+class RequestIdUsed(ActRefused):
+    """Another signal was given to the saga with this request id."""
+
+
+class SinkNotFound(OrchestratorError):
+    """There is no such sink: no relay has ever told it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no sink {name!r}; those that there are: orchestrator events sinks")
+        self.name = name
+
+
 class ScheduleError(OrchestratorError):
     """About one schedule.
 
@@ -241,14 +261,6 @@ class ScheduleError(OrchestratorError):
     def __init__(self, name: str, message: str) -> None:
         self.name = name
         super().__init__(message)
-
-
-class SinkNotFound(OrchestratorError):
-    """There is no such sink: no relay has ever told it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no sink {name!r}; those that there are: orchestrator events sinks")
-        self.name = name
 
 
 class ScheduleNotFound(ScheduleError):
@@ -317,18 +329,6 @@ class BulkActRefused(BulkActError):
     def __init__(self, bulk_id: str, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(bulk_id, message)
-
-
-class UnknownSignal(ActRefused):
-    """The saga's code asks for no signal of this name."""
-
-
-class SignalTypeDiffers(ActRefused):
-    """The saga's code asks for a signal of this name with another type of message."""
-
-
-class RequestIdUsed(ActRefused):
-    """Another signal was given to the saga with this request id."""
 
 
 class AccessRefused(OrchestratorError):

@@ -11,10 +11,10 @@ import grpc.aio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from orchestrator.api.access_interceptor import AccessInterceptor, required_roles
-from orchestrator.api.health import Health
-from orchestrator.api.interceptor import Boundary
-from orchestrator.api.reflection_service import add_reflection
+from orchestrator.api.calls.access_interceptor import AccessInterceptor, required_roles
+from orchestrator.api.calls.interceptor import Boundary
+from orchestrator.api.services.health import Health
+from orchestrator.api.services.reflection import add_reflection
 from orchestrator.errors import SettingsError
 from orchestrator.participant.tls import SERVER_OPTIONS as TLS_OPTIONS
 

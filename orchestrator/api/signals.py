@@ -6,8 +6,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from orchestrator.access.subject import actor
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.api.requests import unpack
-from orchestrator.api.validation import refuse_invalid
 from orchestrator.engine.sagas import Signal
 from saga.v1.saga_pb2 import Decision
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.bootstrap.replica import assembled
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted

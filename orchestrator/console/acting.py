@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.subject import actor, current
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.api.guidance.choice import FORMS
 from orchestrator.api.signals import decision_of, typed_signal
-from orchestrator.api.validation import refuse_invalid
 from orchestrator.console.views.payloads import from_json
 from orchestrator.contract.access import Role
 from orchestrator.errors import InvalidInput, UnknownSignal

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
+from orchestrator.api.calls.refusal_log import RefusalLog
 from orchestrator.api.over_http.door import OPENAPI
-from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.console.console import Console
 from orchestrator.console.contents import NAVIGATION, OWN
 from orchestrator.console.door import Door, guarded

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from orchestrator.access.authentication import Authentication
     from orchestrator.access.subject import Subject
-    from orchestrator.api.refusal_log import RefusalLog
+    from orchestrator.api.calls.refusal_log import RefusalLog
     from orchestrator.console.page import Page
     from orchestrator.contract.access import Role
 

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from saga.v1.saga_service_pb2 import SagaFilter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from starlette.exceptions import HTTPException
 
 from orchestrator import errors
-from orchestrator.api.refusals import REFUSALS
+from orchestrator.api.calls.refusals import REFUSALS
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.contract.wording import cut
 

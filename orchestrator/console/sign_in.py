@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from orchestrator.access.authentication import Authentication
-    from orchestrator.api.refusal_log import RefusalLog
+    from orchestrator.api.calls.refusal_log import RefusalLog
     from orchestrator.console.rendering import Rendering
     from orchestrator.ports.clock import Clock
 

@@ -37,7 +37,7 @@ def start_request(
     Args:
         served: the definition.
         message: its input, which has been validated: by the interceptor where it is the request itself, else with
-            :func:`orchestrator.api.validation.refuse_invalid`. Here it is not validated again.
+            :func:`orchestrator.api.calls.validation.refuse_invalid`. Here it is not validated again.
         request_id: makes a repeated request safe (AIP-155); may be empty.
         traceparent: the W3C trace context of the caller, or empty.
         priority: how urgent it is, should there be no room for it now; a repeated request may say another one.

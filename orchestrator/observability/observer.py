@@ -31,11 +31,11 @@ def open_observability(
     """
     observer: ClosableObserver = Unobserved()
     if wants_traces(environ):
-        from orchestrator.observability.tracing import open_tracing  # noqa: PLC0415 - see the module's docstring
+        from orchestrator.observability.traces.tracing import open_tracing  # noqa: PLC0415 - see the module's docstring
 
         observer = open_tracing(environ, addresses or {})
     if door is not None or wants_metrics(environ):
-        from orchestrator.observability.measuring import open_measuring  # noqa: PLC0415 - likewise
+        from orchestrator.observability.metrics.measuring import open_measuring  # noqa: PLC0415 - likewise
 
         observer = open_measuring(observer, environ, addresses or {}, door)
     return observer

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.errors import CancelRefused, InvalidInput
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandCompleted, CompensationCompleted, SagaResumed
 from orchestrator.journal.state import Status
-from orchestrator.observability.projection import SagaTrace
+from orchestrator.observability.traces.projection import SagaTrace
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.support.engine_world import BACKWARD, FORWARD, SAGA, Answer, EngineWorld, rejected, turns, unknown, until
 from tests.unit.engine.guarded_participants import GuardedParticipants

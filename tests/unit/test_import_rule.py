@@ -56,7 +56,7 @@ def test_the_house_is_in_order(house: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "imported", "rule"),
     [
-        ("orchestrator/settings.py", "orchestrator.bootstrap", FLOORS),
+        ("orchestrator/settings/declared.py", "orchestrator.bootstrap", FLOORS),
         ("orchestrator/journal/codec/table.py", "orchestrator.store.memory", FLOORS),
         ("orchestrator/store/memory.py", "orchestrator.api.server", FLOORS),
         ("orchestrator/contract/rules/services.py", "orchestrator.definition.saga", FLOORS),

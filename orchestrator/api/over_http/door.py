@@ -19,8 +19,9 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.api.interceptor import Boundary
-from orchestrator.api.lasting import Lasting
+from orchestrator.api.calls.interceptor import Boundary
+from orchestrator.api.calls.lasting import Lasting
+from orchestrator.api.calls.refusals import status_for
 from orchestrator.api.over_http.context import CallEnded, HttpContext
 from orchestrator.api.over_http.methods import Methods
 from orchestrator.api.over_http.problems import Answer, answer_of, refusal
@@ -35,7 +36,6 @@ from orchestrator.api.over_http.requests import (
 )
 from orchestrator.api.over_http.streams import Writing, form_of
 from orchestrator.api.over_http.waiting import aside, deadline, while_there
-from orchestrator.api.refusals import status_for
 from orchestrator.errors import InvalidInput
 from orchestrator.participant.http_answers import JSON
 from orchestrator.participant.transcoding import UnreadableError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import grpc
 from google.protobuf import descriptor_pool
 
-from orchestrator.api.access_interceptor import Door, required_roles
-from orchestrator.api.refusal_log import RefusalLog
+from orchestrator.api.calls.access_interceptor import Door, required_roles
+from orchestrator.api.calls.refusal_log import RefusalLog
 from orchestrator.contract.access import Role
 from orchestrator.errors import DefinitionError
 from orchestrator.participant.transcoding import Routes, Rule, RuleError, annotated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from orchestrator.access.authentication import Authentication, Credentials
-    from orchestrator.api.interceptor import Boundary
+    from orchestrator.api.calls.interceptor import Boundary
     from orchestrator.participant.transcoding.templates import Template
     from orchestrator.ports.clock import Clock
 

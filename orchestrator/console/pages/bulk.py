@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.access.subject import actor
-from orchestrator.api.bulk_service import matching, new_bulk_act
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
+from orchestrator.api.services.bulk import matching, new_bulk_act
 from orchestrator.console.filtering import filter_in, pairs_of, query_of
 from orchestrator.console.page import Page
 from orchestrator.console.times import iso

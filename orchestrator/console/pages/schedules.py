@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import RedirectResponse
 
 from orchestrator.access.subject import actor
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.console.page import Page
 from orchestrator.engine.schedules.turn import upcoming
 from saga.v1 import schedule_service_pb2 as api

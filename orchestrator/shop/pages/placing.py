@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.access.subject import actor
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput, OrchestratorError
 from orchestrator.journal.acts import Act

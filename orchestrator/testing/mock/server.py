@@ -14,8 +14,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_status import rpc_status
 
-from orchestrator.api.reflection_service import add_reflection
 from orchestrator.api.server import MOST_BYTES, SERVER_OPTIONS
+from orchestrator.api.services.reflection import add_reflection
 from orchestrator.contract.addresses import default_address
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.errors import ContractError, SettingsError

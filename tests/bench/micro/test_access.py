@@ -16,8 +16,8 @@ from orchestrator.access.local_token import LocalToken
 from orchestrator.access.signed_tokens import SignedTokens, TokenRules
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import KeysInFile
-from orchestrator.api.access_interceptor import Door
-from orchestrator.api.refusal_log import RefusalLog
+from orchestrator.api.calls.access_interceptor import Door
+from orchestrator.api.calls.refusal_log import RefusalLog
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.contract.access import Role
 from tests.support.certificate_files import Authority

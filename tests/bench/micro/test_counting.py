@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.journal.fold import fold
 from orchestrator.observability import names
-from orchestrator.observability.counting import CountingObserver
+from orchestrator.observability.metrics.counting import CountingObserver
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

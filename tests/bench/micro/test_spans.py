@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from orchestrator.journal.entries import SagaStarted
-from orchestrator.observability.projection import SagaTrace
+from orchestrator.observability.traces.projection import SagaTrace
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

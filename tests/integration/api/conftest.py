@@ -24,16 +24,16 @@ from orchestrator.access.narrowed_dead_commands import NarrowedDeadCommands
 from orchestrator.access.narrowed_events import NarrowedEvents
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
-from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
-from orchestrator.api.bulk_service import BulkActService
-from orchestrator.api.definition_service import DefinitionService
-from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
-from orchestrator.api.figures_service import FiguresService
-from orchestrator.api.saga_service import SagaService
-from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
+from orchestrator.api.services.access import AccessService
+from orchestrator.api.services.bulk import BulkActService
+from orchestrator.api.services.definition import DefinitionService
+from orchestrator.api.services.event import EventService
+from orchestrator.api.services.figures import FiguresService
+from orchestrator.api.services.saga import SagaService
+from orchestrator.api.services.schedule import ScheduleService
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token

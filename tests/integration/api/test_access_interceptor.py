@@ -13,8 +13,8 @@ from orchestrator.access.authentication import Authentication
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subject import current
 from orchestrator.access.subjects_file import SubjectsFile
-from orchestrator.api.access_interceptor import AccessInterceptor, required_roles
-from orchestrator.api.refusal_log import RefusalLog
+from orchestrator.api.calls.access_interceptor import AccessInterceptor, required_roles
+from orchestrator.api.calls.refusal_log import RefusalLog
 from orchestrator.contract.access import Role
 from orchestrator.errors import DefinitionError
 from orchestrator.testing.world.clock import JumpingClock
@@ -255,7 +255,7 @@ def test_many_refusals_are_counted_and_not_told_one_by_one(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = [0.0]
-    monkeypatch.setattr("orchestrator.api.refusal_log.time.monotonic", lambda: time[0])
+    monkeypatch.setattr("orchestrator.api.calls.refusal_log.time.monotonic", lambda: time[0])
     log = RefusalLog()
     for _ in range(1000):
         log.tell("/a/b", "somebody", ValueError("no"))

@@ -14,7 +14,7 @@ from orchestrator.access.authentication import Authentication
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subject import current
 from orchestrator.access.subjects_file import SubjectsFile
-from orchestrator.api.access_interceptor import AccessInterceptor
+from orchestrator.api.calls.access_interceptor import AccessInterceptor
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.contract.access import Role

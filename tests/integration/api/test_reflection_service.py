@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
-from orchestrator.api.reflection_service import add_reflection
+from orchestrator.api.services.reflection import add_reflection
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 
 if TYPE_CHECKING:

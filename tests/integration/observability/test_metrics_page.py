@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from orchestrator.observability.families import prometheus_name
-from orchestrator.observability.instruments import INSTRUMENTS, Kind
+from orchestrator.observability.metrics.families import prometheus_name
+from orchestrator.observability.metrics.instruments import INSTRUMENTS, Kind
 from orchestrator.testing.mock import Fault
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, STATUS_SUSPENDED
 from tests.support.mocked_shop import mocked_shop

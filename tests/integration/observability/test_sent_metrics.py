@@ -15,11 +15,11 @@ from orchestrator.journal.entries import Entry, SagaCompleted, SagaStarted
 from orchestrator.journal.fold import fold
 from orchestrator.journal.state import Status
 from orchestrator.observability import open_observability
-from orchestrator.observability.measured import Measured
-from orchestrator.observability.measuring import MeasuringObserver
-from orchestrator.observability.metric_sending import MetricSender
-from orchestrator.observability.points import Points
-from orchestrator.observability.tallies import Tallies
+from orchestrator.observability.metrics.measured import Measured
+from orchestrator.observability.metrics.measuring import MeasuringObserver
+from orchestrator.observability.metrics.points import Points
+from orchestrator.observability.metrics.sending import MetricSender
+from orchestrator.observability.metrics.tallies import Tallies
 from orchestrator.ports.catalogue import SagaCount
 from orchestrator.ports.outbox import SinkRecord
 from orchestrator.ports.readings import ParticipantReading, Reading

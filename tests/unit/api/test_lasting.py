@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from orchestrator.access.subject import Subject
-from orchestrator.api.lasting import Lasting
+from orchestrator.api.calls.lasting import Lasting
 from orchestrator.contract.access import Role
 from orchestrator.errors import NotAuthenticated
 from orchestrator.testing.world.clock import JumpingClock

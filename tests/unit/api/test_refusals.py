@@ -6,7 +6,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from orchestrator import errors
-from orchestrator.api.refusals import status_for
+from orchestrator.api.calls.refusals import status_for
 from orchestrator.contract.status_code import StatusCode
 
 CODE = StatusCode

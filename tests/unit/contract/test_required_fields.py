@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.descriptor_pb2 import UninterpretedOption
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.contract.constraints import missing_fields, violations
 from orchestrator.errors import InvalidInput
 

@@ -15,7 +15,7 @@ from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState
 from orchestrator.observability import names
-from orchestrator.observability.counting import CountingObserver
+from orchestrator.observability.metrics.counting import CountingObserver
 
 if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
@@ -164,7 +164,7 @@ def test_an_entry_that_cannot_be_counted_harms_no_saga_and_is_told_once(
 def test_what_is_remembered_of_sagas_in_trouble_is_bounded(
     observer: CountingObserver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.observability.counting._MOST_REMEMBERED", 2)
+    monkeypatch.setattr("orchestrator.observability.metrics.counting._MOST_REMEMBERED", 2)
     for number in range(5):
         observer.journalled(SagaState(f"order-{number}"), [e.SagaRecovered(SECOND, "replica-2")])
     assert [*observer._not_before] == ["order-3", "order-4"]

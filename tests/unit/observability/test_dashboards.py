@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from orchestrator.observability.families import prometheus_name
-from orchestrator.observability.instruments import INSTRUMENTS, Instrument, Kind
+from orchestrator.observability.metrics.families import prometheus_name
+from orchestrator.observability.metrics.instruments import INSTRUMENTS, Instrument, Kind
 from tests.support.queries import DASHBOARD, OF_PROMETHEUS, Query, alerts, queries
 
 SUFFIXES: Final = {Kind.COUNTER: ("_total",), Kind.GAUGE: ("",), Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}

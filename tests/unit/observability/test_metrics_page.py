@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from orchestrator.observability import names
-from orchestrator.observability.instruments import INSTRUMENTS, Kind
+from orchestrator.observability.metrics.instruments import INSTRUMENTS, Kind
 from tests.support.repository import ROOT
 
 PAGE = (ROOT / "orchestrator" / "observability" / "README.md").read_text()

@@ -16,8 +16,8 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState
 from orchestrator.observability import open_observability
 from orchestrator.observability.observing import Unobserved
-from orchestrator.observability.sending import Limits, SpanSender
-from orchestrator.observability.tracing import TracingObserver
+from orchestrator.observability.traces.sending import Limits, SpanSender
+from orchestrator.observability.traces.tracing import TracingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -37,7 +37,7 @@ from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
 from orchestrator.journal.waits import WaitEnd
-from orchestrator.observability.projection import SagaTrace
+from orchestrator.observability.traces.projection import SagaTrace
 from orchestrator.shop.demo.otlp import Span, Trace, loose_links, orphans, read_span, roots
 
 RESERVE_SPAN = "shop.inventory.v1.InventoryService/ReserveStock"

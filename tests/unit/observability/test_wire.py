@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
-from orchestrator.observability.wire import attribute, attributes, identity, spans_of_scope, text
+from orchestrator.observability.traces.wire import attribute, attributes, identity, spans_of_scope, text
 
 INSTANTS = st.integers(0, 2**64 - 1)
 NAMES = st.text(max_size=300)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from google.protobuf import json_format
 
-from orchestrator.api import lasting
+from orchestrator.api.calls import lasting
 from orchestrator.api.over_http import streams
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.shop.pages.cart import MOST_PIECES, Cart
 from orchestrator.shop.pages.front import address
 from shop.order.v1.order_service_pb2 import StartOrderRequest

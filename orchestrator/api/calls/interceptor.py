@@ -11,9 +11,9 @@ import grpc.aio
 from grpc_status import rpc_status
 
 from orchestrator.access.subject import current
-from orchestrator.api.decoding import decoded, refuse_undecodable, tolerant
-from orchestrator.api.refusals import status_for
-from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.calls.decoding import decoded, refuse_undecodable, tolerant
+from orchestrator.api.calls.refusals import status_for
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.errors import AccessRefused, Draining, Undecodable
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
-from orchestrator.observability.attempt_spans import AttemptSpans, Sending
-from orchestrator.observability.spans import SagaSpans, error, event, prepare_wait, told
-from orchestrator.observability.wire import Value, attributes
+from orchestrator.observability.traces.attempt_spans import AttemptSpans, Sending
+from orchestrator.observability.traces.spans import SagaSpans, error, event, prepare_wait, told
+from orchestrator.observability.traces.wire import Value, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from orchestrator.observability import names
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestrator.observability.tallies import Attributes
+    from orchestrator.observability.metrics.tallies import Attributes
     from orchestrator.ports.outbox import SinkRecord
     from orchestrator.ports.readings import Reading
 

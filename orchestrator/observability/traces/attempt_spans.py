@@ -8,8 +8,8 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.state import StepOutcome
 from orchestrator.observability import names
-from orchestrator.observability.spans import SagaSpans, error, link, prepare_attempt
-from orchestrator.observability.wire import attribute, text
+from orchestrator.observability.traces.spans import SagaSpans, error, link, prepare_attempt
+from orchestrator.observability.traces.wire import attribute, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

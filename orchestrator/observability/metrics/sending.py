@@ -1,7 +1,7 @@
 """Sends the metrics to a collector, from a thread of its own: the SDK's exporter, each ``OTEL_METRIC_EXPORT_INTERVAL``.
 
 The SDK's own reader takes metrics from the SDK's instruments alone, which cost the hot path too much: see
-:mod:`~orchestrator.observability.tallies`.
+:mod:`~orchestrator.observability.metrics.tallies`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult
 from orchestrator.contract.addresses import channel_options
 from orchestrator.errors import SettingsError
 from orchestrator.observability.environment import export_interval, metrics_collector, wants_delta
-from orchestrator.observability.points import Points
+from orchestrator.observability.metrics.points import Points
 from orchestrator.observability.words import LastWords
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.resources import Resource
 
-    from orchestrator.observability.measured import Measured
-    from orchestrator.observability.tallies import Tallies
+    from orchestrator.observability.metrics.measured import Measured
+    from orchestrator.observability.metrics.tallies import Tallies
 
 _log = logging.getLogger(__name__)
 

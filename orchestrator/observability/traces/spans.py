@@ -1,7 +1,7 @@
 """Makes spans as serialized OTLP messages.
 
 They are not made as the SDK's spans: the SDK's encoder takes about 50 µs for each, and holds the interpreter lock that
-the event loop needs too. Here a span takes about 3 µs: see :mod:`orchestrator.observability.wire`.
+the event loop needs too. Here a span takes about 3 µs: see :mod:`orchestrator.observability.traces.wire`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.state import StepOutcome
 from orchestrator.journal.trace_ids import ROOT, parse_traceparent, span_id, trace_id
 from orchestrator.observability import names
-from orchestrator.observability.wire import Value, attribute, attributes, identity, text
+from orchestrator.observability.traces.wire import Value, attribute, attributes, identity, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.access.subject import actor
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, unpack
-from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.schedule_view import listed_view, schedule_view
 from orchestrator.engine.schedules.facade import NewSchedule
 from orchestrator.errors import InvalidInput

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from orchestrator.observability.counting import CountingObserver
 from orchestrator.observability.environment import wants_metrics
-from orchestrator.observability.families import Families
-from orchestrator.observability.measured import Measured
-from orchestrator.observability.metric_sending import MetricSender, open_sender
+from orchestrator.observability.metrics.counting import CountingObserver
+from orchestrator.observability.metrics.families import Families
+from orchestrator.observability.metrics.measured import Measured
+from orchestrator.observability.metrics.scraping import MetricsPage
+from orchestrator.observability.metrics.sending import MetricSender, open_sender
 from orchestrator.observability.resource import resource_of_process
-from orchestrator.observability.scraping import MetricsPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

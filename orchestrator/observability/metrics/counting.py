@@ -19,14 +19,14 @@ from orchestrator.journal.logged import about_saga
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.waits import WaitEnd
 from orchestrator.observability import names
-from orchestrator.observability.tallies import Tallies
+from orchestrator.observability.metrics.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
-    from orchestrator.observability.tallies import Attributes, Distribution
+    from orchestrator.observability.metrics.tallies import Attributes, Distribution
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _OF_ALL: Final = ""  # no command has this key
 
 
 class CountingObserver:
-    """Counts what becomes durable; see :mod:`~orchestrator.observability.instruments` for what there is.
+    """Counts what becomes durable; see :mod:`~orchestrator.observability.metrics.instruments` for what there is.
 
     Args:
         addresses: ``host:port`` of the participants, by the full names of their services.

@@ -20,16 +20,16 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from orchestrator.observability import names
-from orchestrator.observability.gauges import gauges_of
-from orchestrator.observability.instruments import INSTRUMENTS, Instrument, Kind
-from orchestrator.observability.tallies import Differences
+from orchestrator.observability.metrics.gauges import gauges_of
+from orchestrator.observability.metrics.instruments import INSTRUMENTS, Instrument, Kind
+from orchestrator.observability.metrics.tallies import Differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.sdk.resources import Resource
 
-    from orchestrator.observability.tallies import Attributes, Series, Tallies
+    from orchestrator.observability.metrics.tallies import Attributes, Series, Tallies
     from orchestrator.ports.readings import Reading
 
 _NO_SCHEMA: Final = ""

@@ -21,10 +21,10 @@ from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.trace_ids import parse_traceparent, trace_id
 from orchestrator.observability import names
-from orchestrator.observability.otlp import OtlpExporter
-from orchestrator.observability.projection import NOWHERE, SagaTrace
 from orchestrator.observability.resource import resource_of_process
-from orchestrator.observability.sending import Limits, SpanSender
+from orchestrator.observability.traces.otlp import OtlpExporter
+from orchestrator.observability.traces.projection import NOWHERE, SagaTrace
+from orchestrator.observability.traces.sending import Limits, SpanSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

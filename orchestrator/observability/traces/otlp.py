@@ -21,7 +21,7 @@ from opentelemetry.trace import SpanContext
 from orchestrator.contract.addresses import channel_options
 from orchestrator.observability import names
 from orchestrator.observability.environment import collector
-from orchestrator.observability.wire import spans_of_scope
+from orchestrator.observability.traces.wire import spans_of_scope
 from orchestrator.observability.words import LastWords
 
 if TYPE_CHECKING:

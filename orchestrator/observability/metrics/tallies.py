@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Final
 
-from orchestrator.observability.instruments import BY_NAME, Kind
+from orchestrator.observability.metrics.instruments import BY_NAME, Kind
 
 Attributes = tuple[tuple[str, str | int], ...]
 """Of one series: pairs of a name and a value, always in the same order."""

@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from orchestrator.observability import names
-from orchestrator.observability.gauges import gauges_of
-from orchestrator.observability.instruments import INSTRUMENTS, Instrument, Kind
+from orchestrator.observability.metrics.gauges import gauges_of
+from orchestrator.observability.metrics.instruments import INSTRUMENTS, Instrument, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from prometheus_client.core import Metric
 
-    from orchestrator.observability.measured import Measured
-    from orchestrator.observability.tallies import Attributes, Tallies
+    from orchestrator.observability.metrics.measured import Measured
+    from orchestrator.observability.metrics.tallies import Attributes, Tallies
 
 _INFINITY: Final = "+Inf"
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
 from orchestrator.access.subject import actor, current
+from orchestrator.api.calls.validation import refuse_invalid
 from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for, wanted
 from orchestrator.api.signals import decision_of, signal_of
-from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.guidance_view import guidance_view
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view

@@ -1,30 +1,23 @@
-"""The settings of the orchestrator process: the only reader of its environment. ``OTEL_*`` is the SDK's."""
+"""What can be set of the orchestrator process."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.access.subject import roles_named
 from orchestrator.contract.addresses import console_address
 from orchestrator.errors import SettingsError
 from orchestrator.journal.four_eyes import FourEyes
-from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
+from orchestrator.journal.retention import Action, Rules, parse_rule
 from orchestrator.ports.quotas import Rate
+from orchestrator.settings.written import PREFIX, TAKES, pairs, parts, rate
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-PREFIX: Final = "ORCHESTRATOR_"
-"""With this begins every variable of the orchestrator."""
-
 _BESIDE: Final = "80 ports above the API"
-_SECONDS: Final = {"s": 1, "min": 60}
-_MOST_CALLS: Final = 100_000
 _Whole = Annotated[int, Field(ge=1)]
 _WholeOrNone = Annotated[int, Field(ge=0)]
 
@@ -211,7 +204,7 @@ class Settings(BaseSettings):
     @field_validator("sagas", "overlays", "retention", "failpoints", "four_eyes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return _parts(value) if isinstance(value, str) else value
+        return parts(value) if isinstance(value, str) else value
 
     @field_validator("retention")
     @classmethod
@@ -260,7 +253,7 @@ class Settings(BaseSettings):
     def _rates(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return {service: _rate(text) for service, text in _pairs(value, _TAKES["rates"]).items()}
+        return {service: rate(text) for service, text in pairs(value, TAKES["rates"]).items()}
 
     @field_validator(
         "participants",
@@ -277,7 +270,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _named(cls, value: object, info: ValidationInfo) -> object:
-        return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
+        return pairs(value, TAKES[str(info.field_name)]) if isinstance(value, str) else value
 
     @field_validator("four_eyes")
     @classmethod
@@ -290,127 +283,3 @@ class Settings(BaseSettings):
     def _roles(cls, value: dict[str, str]) -> dict[str, str]:
         roles_named(list(value.values()))
         return value
-
-
-def variables() -> frozenset[str]:
-    """The names of the variables that the settings are read from."""
-    fields = Settings.model_fields.items()
-    return frozenset(_variable(str(field.validation_alias or name)) for name, field in fields)
-
-
-def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
-    """The settings from the environment; an option that is not ``None`` wins.
-
-    Raises:
-        SettingsError: a value is wrong; the message names the variable.
-    """
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        raise SettingsError("; ".join(_told(dict(item)) for item in error.errors())) from None
-
-
-# What a field takes, in words. The messages of pydantic speak of patterns and types.
-_TAKES: Final = {
-    "listen": "host:port, such as 127.0.0.1:50100",
-    "console_listen": "host:port, such as 127.0.0.1:50180, or nothing for no console",
-    "trace_url": "a URL that holds {trace_id}, such as http://127.0.0.1:16686/trace/{trace_id}",
-    "state_dir": "a folder",
-    "STATE_DIR": "a folder",
-    "journal": known_urls(),
-    "metrics_listen": "host:port, such as 127.0.0.1:9464, or nothing",
-    "engine_tls_ca": "a file",
-    "engine_tls_certificate": "a file",
-    "engine_tls_key": "a file",
-    "engine_token": "a file",
-    "engine": "temporal://host:7233/namespace, or nothing for replicas of our own",
-    "journal_listen": "another URL of a journal that processes share, postgresql://<host>/<database>",
-    "sagas": "names of modules, separated by commas",
-    "overlays": "names of files, separated by commas",
-    "participants": "full.service.Name=host:port, separated by commas",
-    "rates": "full.service.Name=50/s or =30/min, separated by commas",
-    "processes": "a whole number, 1 or more",
-    "drain_seconds": "a number of seconds, 0 or more",
-    "most_in_flight": "a whole number, 1 or more",
-    "most_starts_in_flight": "a whole number, 1 or more",
-    "most_starts_queued": "a whole number, 0 or more",
-    "most_live_sagas": "a whole number, 1 or more",
-    "most_live_by_definition": "place_order=200, separated by commas; each 1 or more",
-    "most_queued_sagas": "a whole number, 0 or more",
-    "most_queued_by_definition": "place_order=200, separated by commas; each 0 or more",
-    "weights": "place_order=3, separated by commas; each 1 or more",
-    "most_watchers": "a whole number, 0 or more",
-    "stall_seconds": "a number of seconds, more than 0",
-    "keepalive_seconds": "a number of seconds from 0, for never, to 86400",
-    "nats_login": "a file",
-    "nats_ca": "a file",
-    "nats_certificate": "a file",
-    "nats_key": "a file",
-    "nats_group": "a name of up to 64 letters, digits, - and _",
-    "nats_monitor": "the URL of a page, such as http://127.0.0.1:8222, or nothing",
-    "nats_queue_seconds": "a number of seconds, more than 0, up to 604800",
-    "http_idle_seconds": "a number of seconds from 0, for a new connection each time, to 3600",
-    "drift_check": "true or false",
-    "most_message_bytes": "a whole number of bytes, 1024 or more",
-    "lease_seconds": "a number of seconds, more than 0",
-    "subjects": "a file",
-    "jwt_keys": "a file, or a URL",
-    "jwt_issuer": "the name of an issuer",
-    "jwt_audience": "the name of an audience",
-    "jwt_definitions": "the name of a claim",
-    "jwt_leeway_seconds": "a number of seconds from 0 to 300",
-    "jwt_roles": "the name of a claim",
-    "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
-    "jwt_attributes": "attribute=claim, separated by commas",
-    "tls_certificate": "a file",
-    "tls_key": "a file",
-    "tls_ca": "a file",
-    "participant_tls_ca": "a file",
-    "participant_tls_certificate": "a file",
-    "participant_tls_key": "a file",
-    "participant_tls_names": "full.service.Name=name, separated by commas",
-    "participant_tokens": "full.service.Name=file, separated by commas",
-    "events_sinks": "name=url, separated by commas, such as analytics=nats://127.0.0.1:4222/events",
-    "events_secrets": "name=file, separated by commas",
-    "events_tls_ca": "a file",
-    "events_give_up_seconds": "a number of seconds, 0 or more",
-    "events_keep_days": "a number of days, more than 0",
-    "insecure": "true or false",
-    "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
-    "log_level": "DEBUG, INFO, WARNING or ERROR",
-    "log_format": "text or json",
-    "retention": f"{TAKES}, separated by commas",
-    "retention_archive": "a folder",
-    "failpoints": "names, separated by commas",
-}
-_RULES: Final = ("retention", "retention_archive")
-
-
-def _told(wrong: Mapping[str, Any]) -> str:
-    field = str(wrong["loc"][0])
-    # What is said of a rule tells which one.
-    takes = None if field in _RULES and wrong["type"] == "value_error" else _TAKES.get(field)
-    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"].removeprefix("Value error, ")
-    return f"{_variable(field)}: {told}"
-
-
-def _pairs(value: str, takes: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in _parts(value)]
-    if any(not (name and said) for name, _, said in pairs):
-        raise ValueError(f"expected {takes}")
-    return {name: said for name, _, said in pairs}
-
-
-def _variable(field: str) -> str:
-    return field if field.isupper() else f"{PREFIX}{field.upper()}"
-
-
-def _rate(text: str) -> Rate:
-    calls, _, unit = text.partition("/")
-    if unit not in _SECONDS or not calls.isdecimal() or not 0 < int(calls) <= _MOST_CALLS:
-        raise ValueError(f"expected a rate such as 50/s or 30/min, not {text!r}")
-    return Rate(int(calls), _SECONDS[unit])
-
-
-def _parts(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -27,9 +27,9 @@ from grpc_status import rpc_status
 from orchestrator.access.authentication import Credentials
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.subject import enter
-from orchestrator.api.lasting import Lasting
-from orchestrator.api.refusal_log import RefusalLog
-from orchestrator.api.refusals import status_for
+from orchestrator.api.calls.lasting import Lasting
+from orchestrator.api.calls.refusal_log import RefusalLog
+from orchestrator.api.calls.refusals import status_for
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.rules.access import check_access

@@ -1,0 +1,1 @@
+"""The servicers: one file for each service that every orchestrator answers."""
