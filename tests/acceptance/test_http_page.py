@@ -256,8 +256,7 @@ async def test_a_sale_whose_answer_was_lost_is_verified_and_the_ticket_is_not_so
     losing.faults = LinkFaults(loses=1)
     begun = asyncio.ensure_future(asyncio.to_thread(start, folder, orchestrator.address, trip(city, budget)))
     said = await asyncio.to_thread(told_until, airline, rf"bought T\d+, {city}")
-    while not losing.resets:  # noqa: ASYNC110 - it tells nobody
-        await asyncio.sleep(0.01)
+    await losing.has_reset.wait()
     losing.faults = LinkFaults()
 
     _, told = await begun

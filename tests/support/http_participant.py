@@ -52,6 +52,7 @@ class HttpParticipant:
     Attributes:
         answer: gives the bytes of a response; ``None`` closes the connection without one.
         requests: those that have come.
+        answered: is set with the first answer that was given.
         connections: how many were made.
         address: ``host:port``.
     """
@@ -59,6 +60,7 @@ class HttpParticipant:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Request], Awaitable[bytes | None]] = empty
         self.requests: list[Request] = []
+        self.answered = asyncio.Event()
         self.connections = 0
         self.address = ""
         self._tls = tls
@@ -86,6 +88,12 @@ class HttpParticipant:
 
         self.answer = answer
 
+    async def close(self) -> None:
+        """Close the connections that there are; what was answered on them arrives before."""
+        for writer in self._open.values():
+            writer.close()
+        await asyncio.gather(*self._open)
+
     async def cut(self) -> None:
         """Break off the connections that there are."""
         for task, writer in self._open.items():
@@ -108,6 +116,7 @@ class HttpParticipant:
                 if answer is None:
                     break
                 writer.write(answer)
+                self.answered.set()
                 await writer.drain()
         self._open.pop(task)
         writer.transport.abort()

@@ -54,6 +54,7 @@ class Proxy:
         address: where it listens.
         faults: may be changed at any time.
         resets: how many connections it has reset.
+        has_reset: is set with the first of them.
         accepted: how many connections were made to it.
     """
 
@@ -66,6 +67,7 @@ class Proxy:
     ) -> None:
         self.faults = faults
         self.resets = 0
+        self.has_reset = asyncio.Event()
         self.accepted = 0
         self._forgotten = 0
         self._is_split = False
@@ -157,6 +159,7 @@ class Proxy:
                     writer.write(chunk[: self._chance.randrange(len(chunk))])
                     await writer.drain()
                 self.resets += 1
+                self.has_reset.set()
                 return _reset_when_closed(writer)
             if self._chance.random() < faults.delays:
                 await asyncio.sleep(self._chance.uniform(0, faults.delay))

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.claims import Claim, Served
-    from orchestrator.store.memory import _Kept
+    from orchestrator.store.claims_in_memory import Kept
 
 
-def _claiming(spoil: Callable[[_Kept, int], None]) -> contextlib.AbstractContextManager[object]:
+def _claiming(spoil: Callable[[Kept, int], None]) -> contextlib.AbstractContextManager[object]:
     """The same claim; afterwards each saga that was claimed is spoilt, who is told the turn that it had."""
     claim = MemoryJournal.claim_queued
 
@@ -49,7 +49,7 @@ def _claiming(spoil: Callable[[_Kept, int], None]) -> contextlib.AbstractContext
 def a_queued_saga_is_claimed_twice() -> Iterator[None]:
     """It stays in the queue until its first entry is written, although a replica has claimed it."""
 
-    def stay(kept: _Kept, turn_at: int) -> None:
+    def stay(kept: Kept, turn_at: int) -> None:
         kept.record = replace(kept.record, status=Status.WAITING, turn_at=turn_at)
 
     with _claiming(stay):
@@ -60,7 +60,7 @@ def a_queued_saga_is_claimed_twice() -> Iterator[None]:
 def a_queued_saga_is_forgotten_at_a_hand_over() -> Iterator[None]:
     """It leaves the queue, and is not running before its first entry is written: until then nobody would recover it."""
 
-    def vanish(kept: _Kept, _turn_at: int) -> None:
+    def vanish(kept: Kept, _turn_at: int) -> None:
         kept.record = replace(kept.record, status=Status.WAITING)
 
     with _claiming(vanish):

@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
-    from orchestrator.store.memory import MemoryState, _Kept
+    from orchestrator.store.claims_in_memory import Kept
+    from orchestrator.store.memory import MemoryState
 
 
 @contextlib.contextmanager
 def claim_is_not_fenced() -> Iterator[None]:
     """A claim changes the owner, and leaves the token as it was."""
 
-    def claim(kept: _Kept, owner: str) -> Claim:
+    def claim(kept: Kept, owner: str) -> Claim:
         kept.owner = owner
         return Claim(kept.record.saga_id, kept.token)
 
-    with patch("orchestrator.store.memory._claim", claim):
+    with patch("orchestrator.store.claims_in_memory._claim", claim):
         yield
 
 

@@ -165,10 +165,8 @@ async def test_what_is_no_response_is_unknown(way: Way, raw: bytes) -> None:
 
     way.participant.answer = answer
     sending = asyncio.ensure_future(way.sent())
-    while not way.participant.requests:  # noqa: ASYNC110 - it tells nobody
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.05)
-    await way.participant.cut()  # nothing more comes
+    await way.participant.answered.wait()
+    await way.participant.close()  # nothing more comes
 
     outcome = await sending
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,10 +59,11 @@ async def test_a_message_that_cannot_be_read_is_shown_on_the_desk(
     client = await nats.connect(shared_nats.url)
     subject = subjects.command(command.service, "ReserveStock")
     await client.jetstream().publish(subject, b"who are you?", headers={"saga-id": "order-1"})
-    await client.close()
+    dead = await client.subscribe(subjects.dead_of(command.service))
+    await client.flush()
     async with inventory(url, tmp_path):
-        while not (await reading(channel).newest(1)).newest:  # noqa: ASYNC110 - the broker tells nobody
-            await asyncio.sleep(0.05)
+        await dead.next_msg(PATIENCE)
+    await client.close()
     await channel.close()
 
     token = token_of("viewer")
