@@ -130,7 +130,7 @@ def test_run_over_a_queue_starts_its_broker_first_and_stops_it_last(tmp_path: Pa
         said = running.stdout.read()
         assert running.wait(PATIENCE) == 0
     stopped = re.findall(r"^(\w+) +\| stopped \(rc=0\)$", said, re.MULTILINE)
-    assert {*stopped} == {*SERVICES, "orchestrator", "broker"}
+    assert {*stopped} == {*SERVICES, "loyalty", "orchestrator", "broker"}
     assert stopped[-1] == "broker"
     assert not processes_with(f"STATE_DIR={tmp_path}")
 

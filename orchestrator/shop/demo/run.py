@@ -6,7 +6,8 @@ is started where another program has one of the ports: what answers there would 
 ``make run REPLICAS=3`` starts so many replicas of the orchestrator, which share its port, and before them a PostgreSQL,
 which they share too: on the port after the last of the services. It is stopped after all others.
 
-``make run CHANNEL=nats`` lets the orchestrator reach the services by another channel; see ``channels``.
+``make run CHANNEL=nats`` lets the orchestrator reach the services by another channel; see ``channels``. Where that
+needs a NATS server, there are events, too; see ``events``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from orchestrator.participant.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.channels import Channels, ChannelsMissingError
+from orchestrator.shop.demo.events import Events
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS, healthy
 from orchestrator.shop.demo.procfile import COMMANDS, ROOT
@@ -64,7 +66,8 @@ def main() -> int:
     except ValueError as error:
         print(f"error: CHANNEL: {error}", file=sys.stderr)
         return 2
-    needed = addresses.listening | channels.listening | (shared.addresses if shared else {})
+    events = Events.wanted(addresses, channels)
+    needed = _listening(addresses, channels, events) | (shared.addresses if shared else {})
     if complaints := list(taken(needed)):
         print("\n".join(f"error: {complaint}" for complaint in complaints), file=sys.stderr)
         print(
@@ -73,7 +76,7 @@ def main() -> int:
         )
         return 1
     with _terminal_to_ourselves():
-        return asyncio.run(_run(addresses, environment, shared, channels))
+        return asyncio.run(_run(addresses, environment, shared, channels, events))
 
 
 def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
@@ -102,9 +105,15 @@ def _faults(addresses: Addresses) -> dict[str, str]:
     return {} if exposed else {"SHOP_FAULTS": "true"}
 
 
-def _supervisor(environment: Mapping[str, str], shared: Shared | None, channels: Channels) -> Supervisor:
+def _listening(addresses: Addresses, channels: Channels, events: Events | None) -> dict[str, str]:
+    return addresses.listening | channels.listening | (events.listening if events is not None else {})
+
+
+def _supervisor(
+    environment: Mapping[str, str], shared: Shared | None, channels: Channels, events: Events | None
+) -> Supervisor:
     """Runs all processes: those that the others need before the others, and until they have stopped."""
-    needed: list[Shared | Channels] = [channels] if shared is None else [shared, channels]
+    needed = [each for each in (shared, channels, events) if each is not None]
     whole, commands, first = dict(environment), dict[str, str](), dict[str, str]()
     for each in needed:
         whole |= each.environment
@@ -113,14 +122,21 @@ def _supervisor(environment: Mapping[str, str], shared: Shared | None, channels:
     return Supervisor(whole, commands | COMMANDS, first, partial(channels.create, whole))
 
 
-async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None, channels: Channels) -> int:
+async def _run(
+    addresses: Addresses,
+    environment: Mapping[str, str],
+    shared: Shared | None,
+    channels: Channels,
+    events: Events | None,
+) -> int:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in _STOPPING:
         loop.add_signal_handler(number, stopping.set)
-    supervisor = _supervisor(environment, shared, channels)
+    supervisor = _supervisor(environment, shared, channels, events)
     waiting = asyncio.create_task(stopping.wait())
     running = asyncio.create_task(supervisor.run())
-    telling = asyncio.create_task(_tell(addresses, shared, channels, environment.get("STATE_DIR", ".state")))
+    listening = _listening(addresses, channels, events)
+    telling = asyncio.create_task(_tell(addresses, shared, listening, environment.get("STATE_DIR", ".state")))
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
     ended = _end(running) if running.done() else ""
     for task in (waiting, telling):
@@ -140,12 +156,11 @@ def _end(running: asyncio.Task[str]) -> str:
         return str(error)
 
 
-async def _tell(addresses: Addresses, shared: Shared | None, channels: Channels, state: str) -> None:
+async def _tell(addresses: Addresses, shared: Shared | None, listening: Mapping[str, str], state: str) -> None:
     """Say where the processes are, as soon as all of them are healthy."""
     for address in addresses.all.values():
         await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
-    listening = addresses.listening | channels.listening
     listed = "\n".join(f"  {name:<15}{address}" for name, address in listening.items())
     if shared is not None:
         listed += f"\n  {database.NAME:<15}{database.url(shared.port)}"

@@ -9,11 +9,12 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from orchestrator.cli.credentials import local_token
 from orchestrator.shop.demo import broker
 from orchestrator.shop.demo.addresses import Addresses, free_ports, settings_removed
+from orchestrator.shop.demo.events import LOYALTY, WAREHOUSE, Events
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.demo.processes import Processes
 from orchestrator.shop.demo.procfile import ORCHESTRATOR, ROOT, SERVICES
@@ -21,11 +22,6 @@ from orchestrator.shop.demo.procfile import ORCHESTRATOR, ROOT, SERVICES
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
-
-LOYALTY: Final = "loyalty"
-WAREHOUSE: Final = "warehouse"
-_SUBSCRIBERS: Final = ("email", WAREHOUSE, "rewards")
-_PREFIX: Final = "events"
 
 
 class Stage:
@@ -47,9 +43,8 @@ class Stage:
         self.log = state / "processes.log"
         self.addresses = Addresses.free()
         self.collector = Collector()
-        loyalty, at = (f"127.0.0.1:{port}" for port in free_ports(2))
-        self.loyalty = loyalty
-        self._events = f"nats://{at}/{_PREFIX}"
+        self.loyalty, at = (f"127.0.0.1:{port}" for port in free_ports(2))
+        self._events = Events(at, self.loyalty, self.addresses.orchestrator)
         environment = self._environment()
         self._broker = Processes(
             environment, self.log, broker.NAME, commands={broker.NAME: broker.command(state / "nats", at)}
@@ -57,9 +52,7 @@ class Stage:
         self._services = Processes(environment, self.log, *(name for name in SERVICES if name != WAREHOUSE))
         self._warehouse = Processes(environment, self.log, WAREHOUSE)
         self._orchestrator = Processes(environment, self.log, ORCHESTRATOR)
-        self._loyalty = Processes(
-            environment, self.log, LOYALTY, commands={LOYALTY: f"exec python -m services.{LOYALTY}"}
-        )
+        self._loyalty = Processes(environment, self.log, LOYALTY, commands=self._events.commands)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -120,8 +113,5 @@ class Stage:
             **self.addresses.environment,
             **self.collector.environment,
             "STATE_DIR": str(self.state),
-            "ORCHESTRATOR_EVENTS_SINKS": f"shop={self._events}",
-            **{f"{name.upper()}_EVENTS": self._events for name in (*_SUBSCRIBERS, LOYALTY)},
-            f"{LOYALTY.upper()}_LISTEN": self.loyalty,
-            f"{LOYALTY.upper()}_ORCHESTRATOR": self.addresses.orchestrator,
+            **self._events.environment,
         }
