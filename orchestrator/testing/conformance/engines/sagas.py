@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ORDER: Final = StartOrderRequest(customer_id="ada")
 MANY: Final = 60
 """So many commands has the long saga."""
-TOLD: Final = 20
+TOLD: Final = 12
 """So many events has the talkative one."""
 
 FORWARD: Final = (
