@@ -34,12 +34,19 @@ _BROKEN_STATUSES: Final = frozenset(
         WorkflowExecutionStatus.CANCELED,
     }
 )
+_TASKS_FAIL: Final = "category=WorkflowTaskFailed"
 _OURS: Final = f"WorkflowType = '{names.WORKFLOW}' AND ExecutionStatus != 'ContinuedAsNew'"
 
 
-def query_of(where: SagaFilter) -> str:
-    """The query of a filter, in the language of Temporal's lists; what it cannot say is left out."""
-    return " AND ".join([_OURS, *filter(None, map(_asked, where.criteria))])
+def query_of(where: SagaFilter, *, problems: bool = False) -> str:
+    """The query of a filter, in the language of Temporal's lists; what it cannot say is left out.
+
+    Args:
+        where: the filter.
+        problems: the server tells whose tasks fail again and again.
+    """
+    asked = (_asked(criterion, problems=problems) for criterion in where.criteria)
+    return " AND ".join([_OURS, *filter(None, asked)])
 
 
 def other_than(definitions: Iterable[str]) -> str:
@@ -47,14 +54,14 @@ def other_than(definitions: Iterable[str]) -> str:
     return " AND ".join([_OURS, *(f"{names.DEFINITION} != {_quoted(name)}" for name in sorted(definitions))])
 
 
-def _asked(criterion: c.Criterion) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
+def _asked(criterion: c.Criterion, *, problems: bool) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
     match criterion:
         case c.DefinitionIs(name):
             return f"{names.DEFINITION} = {_quoted(name)}"
         case c.VersionIs(version):
             return f"{names.VERSION} = '{version}'"
         case c.StatusIn(statuses):
-            return _status_in(statuses)
+            return _status_in(statuses, problems=problems)
         case c.StartedFrom(instant):
             return f"{names.STARTED_AT} >= {instant}"
         case c.StartedBefore(instant):
@@ -79,17 +86,20 @@ def _asked(criterion: c.Criterion) -> str:  # noqa: C901, PLR0911, PLR0912 - a t
             assert_never(criterion)
 
 
-def _status_in(statuses: Iterable[Status]) -> str:
-    """A saga that goes on by itself and whose workflow was ended from outside waits for an operator."""
+def _status_in(statuses: Iterable[Status], *, problems: bool) -> str:
+    """A saga that should go on, and whose workflow was ended from outside or cannot go on, waits for an operator."""
     wanted = frozenset(statuses)
     ways = []
+    failing = f"{names.PROBLEMS} = {_quoted(_TASKS_FAIL)}"
+    going = f" AND ({names.PROBLEMS} IS NULL OR {names.PROBLEMS} != {_quoted(_TASKS_FAIL)})" if problems else ""
     broken = f"ExecutionStatus IN ({', '.join(map(_quoted, _BROKEN))})"
     if alive := sorted(each.name for each in wanted & UNFINISHED):
-        ways.append(f"({_any_of(alive)} AND ExecutionStatus = 'Running')")
+        ways.append(f"({_any_of(alive)} AND ExecutionStatus = 'Running'{going})")
     if rest := sorted(each.name for each in wanted - UNFINISHED):
         ways.append(_any_of(rest))
     if Status.SUSPENDED in wanted:
-        ways.append(f"({_any_of(sorted(each.name for each in UNFINISHED))} AND {broken})")
+        stopped = f"({broken} OR {failing})" if problems else broken
+        ways.append(f"({_any_of(sorted(each.name for each in UNFINISHED))} AND {stopped})")
     return f"({' OR '.join(ways)})"
 
 
@@ -114,6 +124,8 @@ async def record_of(execution: WorkflowExecution) -> SagaRecord | None:
     if is_broken(execution) and shown in UNFINISHED:
         shown = Status.SUSPENDED
         cause = cause or Cause(ReasonCode.ENGINE_FAILED, "", "its workflow was ended with a tool of Temporal", 0)
+    elif shown in UNFINISHED and _TASKS_FAIL in (found.get(keys.PROBLEMS) or ()):
+        shown, cause = Status.SUSPENDED, Cause(ReasonCode.DIVERGED, "", "its workflow cannot go on; show tells why", 0)
     pairs = (each.partition("=") for each in found.get(keys.ATTRIBUTES) or ())
     return SagaRecord(
         saga_id=execution.id,

@@ -21,4 +21,7 @@ ATTRIBUTES: Final = SearchAttributeKey.for_keyword_list(names.ATTRIBUTES)
 STARTED_AT: Final = SearchAttributeKey.for_int(names.STARTED_AT)
 ENDED_AT: Final = SearchAttributeKey.for_int(names.ENDED_AT)
 
+PROBLEMS: Final = SearchAttributeKey.for_keyword_list(names.PROBLEMS)
+"""The server's own, of a workflow whose tasks fail again and again; older servers lack it."""
+
 ALL: Final = (DEFINITION, VERSION, STATUS, REASON, COMMAND, ATTRIBUTES, STARTED_AT, ENDED_AT)

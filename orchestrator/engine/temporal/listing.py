@@ -18,6 +18,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+
+from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.asking import told_as_journal_errors
 from orchestrator.engine.temporal.finding import is_broken, other_than, query_of, record_of
 from orchestrator.errors import InvalidInput
@@ -52,6 +55,7 @@ class Listing:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+        self._problems: bool | None = None
         self._oldest_ended: dict[tuple[str, Status], int] = {}
 
     async def newest(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
@@ -62,7 +66,9 @@ class Listing:
             raise _no_token() from None
         found: list[SagaRecord] = []
         async with told_as_journal_errors(""):
-            pages = self._client.list_workflows(query_of(where), page_size=limit, next_page_token=token or None)
+            pages = self._client.list_workflows(
+                await self._query(where), page_size=limit, next_page_token=token or None
+            )
             while not found:
                 await pages.fetch_next_page()
                 found = await self._records(pages.current_page or (), where)
@@ -118,6 +124,14 @@ class Listing:
         listed = [SuspendedGroup(*key, number, since[key]) for key, number in groups.items()]
         return sorted(listed, key=lambda group: group.since)
 
+    async def _query(self, where: SagaFilter) -> str:
+        """The query of a filter, as this server takes it."""
+        if self._problems is None:
+            request = ListSearchAttributesRequest(namespace=self._client.namespace)
+            known = await self._client.operator_service.list_search_attributes(request)
+            self._problems = names.PROBLEMS in known.system_attributes
+        return query_of(where, problems=self._problems)
+
     async def _records(self, executions: Iterable[WorkflowExecution], where: SagaFilter) -> list[SagaRecord]:
         where = replace(where, ended_from=None, ended_before=None)  # the server has looked, and rounds what it answers
         found: dict[str, SagaRecord] = {}
@@ -135,7 +149,7 @@ class Listing:
 
     async def _started(self, where: SagaFilter, since: int, until: int) -> list[SagaRecord]:
         """All that started within a window, sorted."""
-        query = query_of(replace(where, started_from=since, started_before=until))
+        query = await self._query(replace(where, started_from=since, started_before=until))
         async with told_as_journal_errors(""):
             executions = [each async for each in self._client.list_workflows(query, page_size=_MOST_SORTED)]
             records = await self._records(executions, where)
@@ -169,7 +183,7 @@ class Listing:
 
     async def _number(self, where: SagaFilter) -> int:
         async with told_as_journal_errors(""):
-            return (await self._client.count_workflows(query_of(where))).count
+            return (await self._client.count_workflows(await self._query(where))).count
 
     async def _number_of(self, definition: str, status: Status) -> int:
         where = SagaFilter(definition=definition, statuses=frozenset({status}))
@@ -177,7 +191,7 @@ class Listing:
         if status is not Status.SUSPENDED or not number:
             return number
         async with told_as_journal_errors(""):
-            broken = [each async for each in self._client.list_workflows(query_of(where)) if is_broken(each)]
+            broken = [each async for each in self._client.list_workflows(await self._query(where)) if is_broken(each)]
             return number - sum([not await self._is_latest(each) for each in broken])
 
     async def _oldest_of(self, definition: str, status: Status) -> int:

@@ -30,6 +30,7 @@ ATTRIBUTES: Final = "SagaAttributes"
 STARTED_AT: Final = "SagaStartedAt"
 ENDED_AT: Final = "SagaEndedAt"
 REASON: Final = "SagaReason"
+PROBLEMS: Final = "TemporalReportedProblems"
 COMMAND: Final = "SagaFailedCommand"
 
 DIGEST_MEMO: Final = "saga_digest"

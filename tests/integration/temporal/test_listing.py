@@ -9,12 +9,13 @@ import pytest
 from orchestrator.engine.temporal import listing
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.journal.acts import Act
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import ENDED, Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.testing.conformance.engines.answers import ADA, REJECTED
-from orchestrator.testing.conformance.engines.sagas import parcel, trip, trip_at_once
+from orchestrator.testing.conformance.engines.sagas import RECODED, parcel, sleepy, trip, trip_at_once
 from orchestrator.testing.world.participants import ScriptedParticipants
-from tests.integration.temporal.test_from_outside import served
+from tests.integration.temporal.test_from_outside import served, was_sent
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -99,6 +100,30 @@ async def test_a_saga_is_listed_and_counted_once_also_after_it_was_begun_again(c
         ]
         assert await everyone(stage.sagas, SagaFilter(), 10) == ["trip-0", "trip-1"]
         assert sum(each.number for each in await stage.sagas.suspended()) == 1
+
+
+async def test_a_saga_whose_code_has_diverged_is_listed_and_counted_as_suspended(client: Client) -> None:
+    participants = ScriptedParticipants()
+    async with served(client, participants, sleepy) as stage:
+        await stage.start(sleepy, "sleepy-1")
+        await stage.eventually(lambda: was_sent(participants, "ReserveStock"))
+    recoded = next(each for each in RECODED if each.name == "sleepy")
+    async with served(client, participants, recoded) as stage:
+        suspended, going = (SagaFilter(statuses=frozenset({each})) for each in (Status.SUSPENDED, Status.RUNNING))
+
+        async def is_listed() -> bool:
+            return bool((await stage.sagas.search(suspended, 10, ""))[0])
+
+        await stage.eventually(is_listed)
+        (record,) = (await stage.sagas.search(SagaFilter(), 10, ""))[0]
+        counts = {each.status: each.number for each in await stage.sagas.count()}
+        going_on, _ = await stage.sagas.search(going, 10, "")
+
+    assert record.status is Status.SUSPENDED
+    assert record.cause is not None
+    assert record.cause.code is ReasonCode.DIVERGED
+    assert counts == {Status.SUSPENDED: 1}
+    assert going_on == []
 
 
 async def test_sagas_whose_definition_is_not_served_here_are_counted_with_the_start_of_the_oldest(
