@@ -53,6 +53,11 @@ class TemporalServer:
     def target(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def url(self, namespace: str) -> str:
         return f"temporal://{self.target}/{namespace}"
 

@@ -11,6 +11,7 @@ import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
@@ -78,9 +79,14 @@ async def told_as_journal_errors(saga_id: str) -> AsyncIterator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if error.status == RPCStatusCode.NOT_FOUND and not _lacks_namespace(error):
             raise SagaNotFound(saga_id) from None
         raise JournalUnavailable(f"the Temporal server cannot be asked: {error}") from error
+
+
+def _lacks_namespace(error: RPCError) -> bool:
+    """A server that has just started does not know its namespaces for a moment; then it knows no saga either."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
 class Workflows:

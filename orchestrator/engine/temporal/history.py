@@ -86,7 +86,7 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
             diverged = event.workflow_task_failed_event_attributes.failure.message or diverged
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             diverged = ""
-    return ReadHistory(_joined(parts), why_ended, diverged, at)
+    return ReadHistory(joined(parts), why_ended, diverged, at)
 
 
 async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
@@ -97,7 +97,8 @@ async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], S
     return {}, []
 
 
-def _joined(parts: list[tuple[int, list[Entry]]]) -> list[Entry]:
+def joined(parts: Sequence[tuple[int, list[Entry]]]) -> list[Entry]:
+    """A journal from its parts, each with how many entries stand before it."""
     entries: list[Entry] = []
     for first, part in sorted(parts, key=lambda each: each[0]):
         if first <= len(entries):

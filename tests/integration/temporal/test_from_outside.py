@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from orchestrator.bootstrap.clock import SystemClock
+from orchestrator.engine.temporal.asking import Workflows
 from orchestrator.engine.temporal.connecting import connect
 from orchestrator.engine.temporal.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_exported, replay_histories
 from orchestrator.engine.temporal.schedules import schedules_on
-from orchestrator.errors import ActRefused, NotOffered, SettingsError
+from orchestrator.errors import ActRefused, JournalUnavailable, NotOffered, SettingsError
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
@@ -80,6 +83,24 @@ async def served(
 @pytest.fixture
 async def client(temporal_namespaces: Namespaces) -> Client:
     return await connect(temporal_namespaces.take())
+
+
+async def test_a_saga_costs_the_server_a_task_for_each_command_and_one_for_its_end(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        await stage.run(trip, "trip-1")
+        history = await client.get_workflow_handle("trip-1").fetch_history()
+
+    kinds = Counter(event.event_type for event in history.events)
+    assert kinds[EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == len(FORWARD), "the observer is told by none"
+    assert kinds[EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] == len(FORWARD) + 1
+    assert len(stage.observer.entries["trip-1"]) == len((await read_history(client, "trip-1")).entries)
+
+
+async def test_a_namespace_that_the_server_does_not_know_yet_is_no_lost_saga(client: Client) -> None:
+    elsewhere = await connect(f"temporal://{client.service_client.config.target_host}/not-there-yet")
+
+    with pytest.raises(JournalUnavailable, match="not-there-yet"):
+        await Workflows(elsewhere).look("trip-1")
 
 
 async def test_a_cancel_with_temporals_own_tools_rolls_back(client: Client) -> None:
