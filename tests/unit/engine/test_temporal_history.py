@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from orchestrator.bootstrap import SystemClock
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.temporal.activities import Activities
 from orchestrator.engine.temporal.history import joined
