@@ -167,7 +167,7 @@ async def opened(
     told = [sink.name for sink in sinks]
     sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
     activities = Activities(real, observer, clock, sagas, sinks)
-    starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock)
+    starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock, told)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = [
             Worker(

@@ -89,7 +89,7 @@ class StartScheduled:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             child = await workflow.start_child_workflow(
                 names.WORKFLOW,
-                args=[write(why="start"), first, b""],
+                args=[bytes_of(decided["opening"]), first, b""],
                 id=state.saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -112,13 +112,17 @@ class ScheduledStarts:
         running: which sagas of a schedule that were started by hand still run.
         observer: says whether a trace is exported.
         clock: the time.
+        sinks: the names of those that are told of the events of sagas.
     """
 
-    def __init__(self, served: ServedSagas, running: Running, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self, served: ServedSagas, running: Running, observer: Observer, clock: Clock, sinks: Sequence[str] = ()
+    ) -> None:
         self._served = served
         self._running = running
         self._observer = observer
         self._clock = clock
+        self._sinks = sinks
 
     @activity.defn(name=names.DECIDE_START)
     async def decide(self, document: bytes, saga_input: bytes, instant: int) -> bytes:
@@ -147,8 +151,9 @@ class ScheduledStarts:
         if isinstance(start, str):
             return _noted(pasts)
         sampled = self._observer.samples(start.saga_id, start.traceparent)
-        first = new_saga(start, served, now, sampled=sampled).first
-        return _noted(pasts, saga_id=start.saga_id, digest=text_of(start.digest)) + b"\n" + first
+        opening, first, *_ = new_saga(start, served, now, sampled=sampled, sinks=self._sinks)
+        about = {"saga_id": start.saga_id, "digest": text_of(start.digest), "opening": text_of(opening)}
+        return _noted(pasts, **about) + b"\n" + first
 
 
 def _at(schedule: Schedule, instant: int, now: int) -> Schedule:

@@ -13,9 +13,11 @@ from orchestrator.engine.schedules.timetable import read_cron
 from orchestrator.engine.temporal.schedules import schedules_on
 from orchestrator.errors import InvalidInput, NotOffered, ScheduleExists, ScheduleNotFound
 from orchestrator.journal.actor import Actor
+from orchestrator.journal.outbox import outbox_of
 from orchestrator.testing.conformance.engines.answers import ADA
-from orchestrator.testing.conformance.engines.sagas import ORDER, approved
+from orchestrator.testing.conformance.engines.sagas import ORDER, announced, approved
 from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.sink import ScriptedSink
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.integration.temporal.test_from_outside import client, served
 from tests.support.schedules import new_schedule
@@ -93,6 +95,21 @@ async def test_changes_at_the_same_time_all_stand(schedules: ScheduleActs) -> No
 
     acts = (await schedules.get("trips")).acts
     assert sorted(act.by.name for act in acts) == ["ada", *(f"person-{number}" for number in range(4))]
+
+
+async def test_a_saga_that_a_schedule_starts_tells_its_events(client: Client, schedules: ScheduleActs) -> None:
+    sink = ScriptedSink()
+    async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
+        await schedules.create(SAID._replace(definition="announced"))
+        _, saga_id = await schedules.run("trips", "now", ADA)
+
+        async def all_is_told() -> bool:
+            return any(kept.event.type == "saga.v1.SagaCompleted" for kept in sink.told)
+
+        await stage.eventually(all_is_told)
+        entries = await stage.sagas.entries(saga_id)
+
+    assert [kept.event for kept in sink.told] == outbox_of(saga_id, entries, 0, tells_life=True)
 
 
 async def test_the_note_says_who_did_the_last_thing_also_of_a_schedule_that_was_deleted(
