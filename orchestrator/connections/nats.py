@@ -40,6 +40,7 @@ _PING_SECONDS: Final = 5
 _CLOSE_SECONDS: Final = 2.0
 _TOLD_AGAIN_SECONDS: Final = 60.0
 _NOT_LET_IN: Final = "Authorization Violation"
+_CUT_OFF: Final = (BrokenPipeError, ConnectionResetError)
 _MOST_BYTES: Final = 1024 * 1024
 
 
@@ -98,6 +99,7 @@ class NatsConnection:
         self._connected: asyncio.Event | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._why = "it has not answered yet"
+        self._is_refused = False
         self._told: tuple[str, float] = ("", 0.0)
 
     @property
@@ -234,14 +236,18 @@ class NatsConnection:
     async def _note_connected(self) -> None:
         if self._connected is not None:
             self._connected.set()
+        self._is_refused = False
         _log.info("connected to NATS at %s", self.server.place)
         for each in self.on_connected:
             each()
 
     async def _note_error(self, error: Exception) -> None:
         """Say why there is no connection: once a minute, and whenever the reason is another."""
+        if self._is_refused and isinstance(error, (*_CUT_OFF, nats_client().errors.UnexpectedEOF)):
+            return  # the server ends the connection with its refusal, and either may be noticed first
         self._why = str(error) or type(error).__name__
-        if _NOT_LET_IN in self._why:
+        self._is_refused = _NOT_LET_IN in self._why
+        if self._is_refused:
             self._why = f"the server does not let us in, by {self._security.stated}: {_NOT_LET_IN}"
         text, at = self._told
         if text != self._why or time.monotonic() - at > _TOLD_AGAIN_SECONDS:
