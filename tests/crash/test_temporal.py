@@ -1,4 +1,7 @@
-"""Workers of a Temporal cluster are killed, and so is its server: every order ends once, and nothing is done twice."""
+"""Workers of a Temporal cluster are killed, and so is its server: every order ends once, and nothing is done twice.
+
+``python -m tests.crash.soak_temporal --orders 1000`` does the same for as many orders as one likes.
+"""
 
 from __future__ import annotations
 
