@@ -1,6 +1,7 @@
 """Workers of a Temporal cluster are killed, and so are its server and the broker of events.
 
 Every order ends once, nothing is done twice, and each event of its saga is told, in order.
+``python -m tests.crash.soak_temporal --orders 1000`` does the same for as many orders as one likes.
 """
 
 from __future__ import annotations

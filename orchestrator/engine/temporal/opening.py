@@ -61,8 +61,8 @@ _log = logging.getLogger(__name__)
 
 _CACHED_SAGAS: Final = 1_000
 _POLLERS: Final = 5
-"""Of the tasks of workflows: all but one of them ask for sagas that are in memory here. More of them do not help a busy
-server: it gives out a task that it cannot note in time, and gives it out again only after ten seconds."""
+"""Of the tasks of workflows. With two, sagas waited for their turn; with up to twenty, a busy server lost more tasks on
+their way, and gave them out again only after ten seconds."""
 _ACTIVITY_POLLERS: Final = 2
 _THREADS: Final = 8
 _STICKY: Final = timedelta(seconds=5)
