@@ -18,6 +18,8 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 from orchestrator.engine.temporal.preparing import TYPES
 
@@ -86,7 +88,12 @@ class TemporalServer:
         request = HealthCheckRequest(service="temporal.api.workflowservice.v1.WorkflowService")
         with contextlib.suppress(grpc.RpcError), grpc.insecure_channel(self.target) as channel:
             answer: HealthCheckResponse = HealthStub(channel).Check(request, timeout=1)  # type: ignore[attr-defined]  # so its stubs
-            return bool(answer.status == HealthCheckResponse.SERVING)
+            if answer.status != HealthCheckResponse.SERVING:
+                return False
+            workflows = WorkflowServiceStub(channel)
+            for namespace in self._namespaces[-1:]:  # it serves before it has made them all
+                workflows.DescribeNamespace(DescribeNamespaceRequest(namespace=namespace), timeout=1)
+            return True
         return False
 
     def kill(self) -> None:
