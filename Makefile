@@ -43,7 +43,7 @@ demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and p
 demo-choreography: $(INSTALLED) $(GENERATED) ## sell the same orders by a saga and by events, and see what each way shows
 	@$(BIN)/python -m orchestrator.shop.demo.choreography
 
-run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; CHANNEL=nats, http or mixed; Ctrl-C stops them
+run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; CHANNEL=nats, http or mixed (over nats and mixed with events); Ctrl-C stops them
 	@REPLICAS=$(REPLICAS) CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo.run
 
 jaeger: $(TOOLS)/jaeger ## start Jaeger, which keeps traces and answers questions about them; the first time, build it
@@ -76,15 +76,16 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ -x py.typed generated $(VENV)/generated
 
-soak: $(INSTALLED) ## for hours: random properties, then thousands of orders while processes are killed and replies are lost
+soak: $(INSTALLED) ## for hours: random properties, then thousands of orders while processes are killed and replies are lost; ENGINE=temporal
 	$(BIN)/python -m tests.property $(if $(SEED),--seed $(SEED))
-	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.$(if $(filter temporal,$(ENGINE)),soak_temporal,soak) --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## what durability costs, beside the bare calls of the same run, and whether the goals are reached
 	@$(BIN)/python -m tests.bench
 
-bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 finished sagas
+bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 finished sagas; and the engine on Temporal
 	@$(BIN)/python -m tests.bench --full
+	@$(BIN)/python -m tests.bench.engines
 
 bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, who calls, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
