@@ -99,6 +99,8 @@ ALONE: Final[dict[str, list[str]]] = {
     "journal copy": ["--from", "sqlite:journal.db", "--to", "sqlite:other.db"],
     "channels create": ["--sagas", "orchestrator.shop"],
     "channels dead-letters": ["--sagas", "orchestrator.shop"],
+    "engine prepare": ["--engine", "temporal://127.0.0.1:1/nowhere"],
+    "engine replay": ["--engine", "temporal://127.0.0.1:1/nowhere", "--sagas", "orchestrator.shop"],
     "generate": ["--protos", "protos", "--out", "stubs"],
     "openapi": ["--sagas", "orchestrator.shop", "--out", "openapi.json"],
     "annotate": ["--protos", "protos"],
@@ -111,7 +113,7 @@ ALONE: Final[dict[str, list[str]]] = {
 }
 # Commands that go on until they are interrupted.
 ENDLESS: Final = ("serve", "mock", "feed")
-FAILING: Final = {"conform", "faults"}
+FAILING: Final = {"conform", "engine prepare", "engine replay", "faults"}
 
 
 def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[str]:  # noqa: ANN401 - typer's click

@@ -12,7 +12,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
 from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.run.rollback.compensations import Rollback
-from orchestrator.engine.run.sending.command_sender import CommandSender
+from orchestrator.engine.run.sending.command_sender import CommandSender, ToSend
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.compensation_plan import CompensationPlan, plan_compensations
 from orchestrator.journal.entries import CommandCompleted, CommandIntended
@@ -147,8 +147,8 @@ def sends_again_what_is_journalled(patch: pytest.MonkeyPatch) -> None:
 def gives_compensations_up(patch: pytest.MonkeyPatch) -> None:
     send = CommandSender.send
 
-    async def attempt(self: Any, *arguments: Any, **options: Any) -> Any:
-        return await send(self, *arguments, **options | ({"gives_up": True} if options.get("about") else {}))
+    async def attempt(self: Any, what: ToSend, *arguments: Any, **options: Any) -> Any:
+        return await send(self, what._replace(gives_up=what.gives_up or bool(what.about)), *arguments, **options)
 
     patch.setattr(CommandSender, "send", attempt)
 
