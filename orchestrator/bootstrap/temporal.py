@@ -53,14 +53,14 @@ async def connect_temporal(settings: Settings) -> Any:  # noqa: ANN401 - a clien
         SettingsError: it cannot be used, as it is set.
         JournalUnavailable: it cannot be reached.
     """
-    return await temporal_engine("connecting").connect(
+    return await temporal_engine("cluster.connecting").connect(
         settings.engine, cluster_files(settings), insecure=settings.insecure
     )
 
 
 def cluster_files(settings: Settings) -> Any:  # noqa: ANN401 - likewise
     """The files of the connection to it."""
-    return temporal_engine("connecting").ClusterFiles(
+    return temporal_engine("cluster.connecting").ClusterFiles(
         settings.engine_tls_ca, settings.engine_tls_certificate, settings.engine_tls_key, settings.engine_token
     )
 
@@ -82,7 +82,7 @@ async def on_temporal(
         DefinitionError: a contract or a saga breaks a rule; the message names every violation.
         JournalUnavailable: the cluster cannot be reached.
     """
-    absent, opening, schedules = map(temporal_engine, ("absent", "opening", "schedules"))
+    absent, opening, schedules = map(temporal_engine, ("absent", "opening", "schedules.kept"))
     refuse_violations(definitions)
     _refuse_queues(addresses(definitions, settings.participants))
     async with AsyncExitStack() as stack:
@@ -122,6 +122,6 @@ def _refuse_queues(where: Mapping[str, str]) -> None:
 async def _prepared_cluster(settings: Settings) -> Any:  # noqa: ANN401 - a client, likewise
     """The client of a cluster that has what the engine needs there."""
     client = await connect_temporal(settings)
-    if missing := (await temporal_engine("preparing").readiness(client)).missing:
+    if missing := (await temporal_engine("cluster.preparing").readiness(client)).missing:
         raise SettingsError(f"ORCHESTRATOR_ENGINE: {', '.join(missing)} is missing; run: orchestrator engine prepare")
     return client

@@ -24,7 +24,7 @@ import grpc.aio
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store

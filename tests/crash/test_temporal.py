@@ -13,8 +13,8 @@ import pytest
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.modules import load_definitions
-from orchestrator.engine.temporal.connecting import connect
-from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.replaying import replay_histories
 from orchestrator.journal.outbox import outbox_of
 from tests.crash.customers import Customers, in_turn

@@ -21,7 +21,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
-from orchestrator.engine.temporal.preparing import TYPES
+from orchestrator.engine.temporal.cluster.preparing import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -90,7 +90,7 @@ async def _examine_engine(settings: Settings, definitions: Sequence[SagaDefiniti
     from orchestrator.bootstrap.temporal import cluster_files, temporal_engine  # noqa: PLC0415 - other commands do without
 
     served = [(definition.name, definition.version) for definition in definitions]
-    found: list[Finding] = await temporal_engine("examining").examine_cluster(
+    found: list[Finding] = await temporal_engine("cluster.examining").examine_cluster(
         settings.engine, served, cluster_files(settings), insecure=settings.insecure
     )
     return found

@@ -97,7 +97,7 @@ def _named(engine: str | None) -> Settings:
 async def _prepare(settings: Settings) -> tuple[str, ...]:
     from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
 
-    made: tuple[str, ...] = await temporal_engine("preparing").prepare(await connect_temporal(settings))
+    made: tuple[str, ...] = await temporal_engine("cluster.preparing").prepare(await connect_temporal(settings))
     return made
 
 

@@ -104,7 +104,7 @@ async def _copy_history(source: str, target: str) -> tuple[CopyProgress, Mapping
     from orchestrator.store.copying_history import copy_history  # noqa: PLC0415 - as above
     from orchestrator.store.opening import open_store  # noqa: PLC0415 - as above
 
-    ended = temporal_engine("ended")
+    ended = temporal_engine("finding.ended")
     client = await connect_temporal(read_settings(engine=source))
     journal = await open_store(target)
     try:

@@ -33,12 +33,12 @@ from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.activities import Activities
-from orchestrator.engine.temporal.ports import CommandsByActivity, NeverOpen
+from orchestrator.engine.temporal.hosting.ports import CommandsByActivity, NeverOpen
+from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
+from orchestrator.engine.temporal.hosting.workflow import SERVING, SagaWorkflow, caller_of, child_caller_of
 from orchestrator.engine.temporal.sagas import TemporalSagas
-from orchestrator.engine.temporal.scheduled import ScheduledStarts, StartScheduled
-from orchestrator.engine.temporal.schedules import running_by_hand, workers_of
-from orchestrator.engine.temporal.task_groups import order_task_groups
-from orchestrator.engine.temporal.workflow import SERVING, SagaWorkflow, caller_of, child_caller_of
+from orchestrator.engine.temporal.schedules.kept import running_by_hand, workers_of
+from orchestrator.engine.temporal.schedules.starting import ScheduledStarts, StartScheduled
 from orchestrator.journal.four_eyes import ONE_PERSON
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class WorkerOptions:
 
 
 class Hosting(NamedTuple):
-    """What the workflows of one process find; see :class:`~orchestrator.engine.temporal.hosted.Serving`."""
+    """What the workflows of one process find; see :class:`~orchestrator.engine.temporal.hosting.hosted.Serving`."""
 
     served: ServedSagas
     bindings: Bindings

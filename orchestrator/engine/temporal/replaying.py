@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from orchestrator.engine.temporal.finding import query_of
+from orchestrator.engine.temporal.finding.records import query_of
+from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
+from orchestrator.engine.temporal.hosting.workflow import SagaWorkflow
 from orchestrator.engine.temporal.opening import HandOver, WorkerOptions, hosting_of
-from orchestrator.engine.temporal.task_groups import order_task_groups
-from orchestrator.engine.temporal.workflow import SagaWorkflow
 from orchestrator.errors import SettingsError
 from orchestrator.ports.catalogue import SagaFilter
 

@@ -26,11 +26,11 @@ from orchestrator.engine.sagas import (
     Signal,
 )
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.asking import Asked, Workflows, told_as_journal_errors
-from orchestrator.engine.temporal.beginning import new_saga, shown_of
-from orchestrator.engine.temporal.history import read_start
-from orchestrator.engine.temporal.listing import Listing
-from orchestrator.engine.temporal.watching import Watching
+from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
+from orchestrator.engine.temporal.finding.history import read_start
+from orchestrator.engine.temporal.finding.listing import Listing
+from orchestrator.engine.temporal.finding.watching import Watching
+from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
 from orchestrator.engine.temporal.wire import read_delta, text_of, write, write_delta
 from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SagaExists, SagaNotFound
 from orchestrator.journal.actor import Actor

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.replica.assemble import assemble
-from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_histories
-from orchestrator.engine.temporal.schedules import schedules_on
+from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.events.relays import Relays
 from orchestrator.events.shared_sink import SharedSink
 from orchestrator.ports.adapters import Adapters

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.temporal.connecting import connect
-from orchestrator.engine.temporal.ended import EndedOnCluster
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.finding.ended import EndedOnCluster
 from orchestrator.errors import JournalsDiffer
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter

@@ -19,7 +19,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from orchestrator import approval, saga, saga_id, sleep
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.temporal.preparing import TYPES
+from orchestrator.engine.temporal.cluster.preparing import TYPES
 from orchestrator.journal.outcome import Failure, Retry
 from orchestrator.journal.state import Status
 from orchestrator.testing.conformance.engines.answers import (

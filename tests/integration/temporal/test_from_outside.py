@@ -11,12 +11,12 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.engine.temporal.asking import Workflows
-from orchestrator.engine.temporal.connecting import connect
-from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.finding.asking import Workflows
+from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_exported, replay_histories
-from orchestrator.engine.temporal.schedules import schedules_on
+from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.errors import ActRefused, JournalUnavailable, NotOffered, SettingsError
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode

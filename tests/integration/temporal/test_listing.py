@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.temporal import listing
-from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.finding import listing
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import ENDED, Status

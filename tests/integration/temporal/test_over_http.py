@@ -12,7 +12,7 @@ from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.router import Router
 from orchestrator.contract.addresses import HTTP
-from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.journal.state import Status
 from orchestrator.testing.conformance.engines.harness import Stage

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
-from orchestrator.engine.temporal.examining import examine_cluster
+from orchestrator.engine.temporal.cluster.connecting import ClusterFiles, Place, connect
+from orchestrator.engine.temporal.cluster.examining import examine_cluster
+from orchestrator.engine.temporal.cluster.preparing import TYPES, prepare, readiness
 from orchestrator.engine.temporal.opening import opened
-from orchestrator.engine.temporal.preparing import TYPES, prepare, readiness
 from orchestrator.errors import InvalidInput, JournalUnavailable, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
@@ -135,7 +135,7 @@ def test_importing_the_orchestrator_needs_no_client_of_temporal() -> None:
 def test_a_group_ends_its_tasks_in_the_order_in_which_they_were_made() -> None:
     code = """
 import asyncio
-from orchestrator.engine.temporal.task_groups import order_task_groups
+from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
 order_task_groups()
 ended = []
 async def wait(number):

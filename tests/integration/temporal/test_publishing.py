@@ -9,7 +9,7 @@ from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.client import WorkflowExecutionStatus
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.connecting import connect
+from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.journal.acts import Act
 from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.state import Status

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.engine.temporal.opening import WorkerOptions, hosting_of
-from orchestrator.engine.temporal.scheduled import ScheduledStarts, pasts_in
+from orchestrator.engine.temporal.schedules.starting import ScheduledStarts, pasts_in
 from orchestrator.engine.temporal.wire import read, write
 from orchestrator.ports.schedule_document import to_document
 from orchestrator.ports.schedules import Missed, Overlap, PastStart, ScheduleAct, ScheduleActKind, StartOutcome

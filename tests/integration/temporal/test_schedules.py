@@ -10,7 +10,7 @@ from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpe
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.schedules.timetable import read_cron
-from orchestrator.engine.temporal.schedules import schedules_on
+from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.errors import InvalidInput, NotOffered, ScheduleExists, ScheduleNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.outbox import outbox_of

@@ -13,8 +13,8 @@ import pytest
 from orchestrator import saga, saga_id, scope
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.definition.context import child
-from orchestrator.engine.temporal.connecting import connect
-from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.opening import WorkerOptions
 from orchestrator.engine.temporal.replaying import replay_histories
 from orchestrator.errors import InvalidInput, NotOffered

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.temporal.activities import Activities
-from orchestrator.engine.temporal.history import joined
+from orchestrator.engine.temporal.finding.history import joined
 from orchestrator.engine.temporal.wire import read_answer, write
 from orchestrator.journal.entries import Entry, SagaWoken
 from orchestrator.journal.outcome import Retry

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from temporalio.client import WorkflowExecutionStatus
 
-from orchestrator.engine.temporal.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding import query_of, record_of
-from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
+from orchestrator.engine.temporal.finding.history import read_history
+from orchestrator.engine.temporal.finding.records import query_of, record_of
 from orchestrator.errors import JournalsDiffer, SagaNotFound
 from orchestrator.journal.fold import fold
 from orchestrator.journal.state import ENDED

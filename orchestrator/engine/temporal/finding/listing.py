@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding import is_broken, other_than, query_of, record_of
+from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
+from orchestrator.engine.temporal.finding.records import is_broken, other_than, query_of, record_of
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import ENDED, Status

@@ -25,9 +25,9 @@ from orchestrator.engine.schedules.acts import ScheduleActs
 from orchestrator.engine.schedules.turn import RECENT, instant_after
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.finding import record_of
-from orchestrator.engine.temporal.scheduled import A_TOOL, ScheduledStarts, StartScheduled, pasts_in
-from orchestrator.engine.temporal.timing import asked_of, note_of, queue_of
+from orchestrator.engine.temporal.finding.records import record_of
+from orchestrator.engine.temporal.schedules.starting import A_TOOL, ScheduledStarts, StartScheduled, pasts_in
+from orchestrator.engine.temporal.schedules.timing import asked_of, note_of, queue_of
 from orchestrator.engine.temporal.wire import read, write
 from orchestrator.errors import InvalidInput, JournalUnavailable, ScheduleExists
 from orchestrator.ports.schedule_document import from_document, to_document

@@ -33,10 +33,10 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.sagas import Signal, StartSaga
 from orchestrator.engine.starting import attributes_of
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.beginning import keys, new_saga
-from orchestrator.engine.temporal.hosted import HostedSaga, Serving
-from orchestrator.engine.temporal.outgoing import Outgoing
-from orchestrator.engine.temporal.publishing import Publishing
+from orchestrator.engine.temporal.hosting.beginning import keys, new_saga
+from orchestrator.engine.temporal.hosting.hosted import HostedSaga, Serving
+from orchestrator.engine.temporal.hosting.outgoing import Outgoing
+from orchestrator.engine.temporal.hosting.publishing import Publishing
 from orchestrator.engine.temporal.wire import bytes_of, read, read_answer, read_delta, text_of, write, write_delta
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor

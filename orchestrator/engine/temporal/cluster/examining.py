@@ -11,8 +11,8 @@ from temporalio.service import RPCError
 
 from orchestrator.contract.wording import counted
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.connecting import ClusterFiles, Place, connect
-from orchestrator.engine.temporal.preparing import readiness
+from orchestrator.engine.temporal.cluster.connecting import ClusterFiles, Place, connect
+from orchestrator.engine.temporal.cluster.preparing import readiness
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, warning
 

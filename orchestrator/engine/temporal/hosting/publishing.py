@@ -30,7 +30,7 @@ from orchestrator.ports.outbox import KeptEvent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engine.temporal.hosted import HostedSaga
+    from orchestrator.engine.temporal.hosting.hosted import HostedSaga
 
 _AGAIN: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 _BATCH: Final = 50

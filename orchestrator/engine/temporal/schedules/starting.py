@@ -26,7 +26,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 from orchestrator.engine.schedules.firing import past_of, start_of
 from orchestrator.engine.schedules.turn import request_id_of, taken
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.beginning import new_saga, shown_of
+from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
 from orchestrator.engine.temporal.wire import bytes_of, read, read_delta, text_of, write
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.fold import fold

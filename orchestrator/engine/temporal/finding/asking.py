@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.history import read_history
+from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.wire import read, read_delta, write
 from orchestrator.errors import (
     ActRefused,

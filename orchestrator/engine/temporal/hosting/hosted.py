@@ -23,7 +23,7 @@ from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
-from orchestrator.engine.temporal.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
+from orchestrator.engine.temporal.hosting.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
 from orchestrator.engine.temporal.wire import write_delta
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.decisions import decided
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.engine.sagas import Signal
-    from orchestrator.engine.temporal.outgoing import Outgoing
+    from orchestrator.engine.temporal.hosting.outgoing import Outgoing
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from orchestrator.engine.temporal import keys
-from orchestrator.engine.temporal.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding import is_broken, query_of
+from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
+from orchestrator.engine.temporal.finding.records import is_broken, query_of
 from orchestrator.errors import JournalUnavailable, SagaNotFound
 from orchestrator.journal.state import ENDED, UNFINISHED
 from orchestrator.ports.catalogue import SagaFilter

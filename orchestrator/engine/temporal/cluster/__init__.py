@@ -1,0 +1,1 @@
+"""The cluster itself: connecting with it, making its namespace ready, examining it."""
