@@ -8,6 +8,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.client import WorkflowExecutionStatus
 
+from orchestrator import publish, saga, saga_id
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.journal.acts import Act
@@ -15,9 +16,13 @@ from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.state import Status
 from orchestrator.ports.sink import NotTaken
 from orchestrator.testing.conformance.engines.answers import ADA
-from orchestrator.testing.conformance.engines.sagas import announced
+from orchestrator.testing.conformance.engines.sagas import Shop, announced
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.sink import ScriptedSink
+from shop.email.v1.email_pb2 import SendConfirmationRequest
+from shop.order.v1.events_pb2 import OrderPlaced
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.integration.temporal.test_from_outside import served
 
 if TYPE_CHECKING:
@@ -35,6 +40,17 @@ pytestmark = [
 
 AWAY: Final = NotTaken("nobody is there", answered=False)
 REFUSED: Final = NotTaken("500 Oops", answered=True)
+
+
+TOO_LARGE: Final = "x" * (names.MOST_PAYLOAD_BYTES + 1)
+
+
+@saga("shouting", version=1)
+async def shouting(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await publish(OrderPlaced(order_id=TOO_LARGE), at_once=True)
+    await publish(OrderPlaced(order_id="small"), at_once=True)
+    await shop.email.SendConfirmation(SendConfirmationRequest(order_id=saga_id()))
+    return Receipt(order_id=order.customer_id)
 
 
 @pytest.fixture
@@ -89,6 +105,19 @@ async def test_a_workflow_ends_once_its_sink_has_taken_all(client: Client) -> No
     assert state.status is Status.COMPLETED
     assert still_open
     assert len({kept.event.event_id for kept in sink.told}) == 5
+
+
+async def test_an_event_that_the_server_would_not_take_is_given_up_and_holds_up_nothing(client: Client) -> None:
+    sink = ScriptedSink()
+    async with served(client, ScriptedParticipants(), shouting, sink=sink) as stage:
+        state = await stage.run(shouting, "announced-1")
+        await stage.eventually(lambda: has_ended(client))
+        entries = await stage.sagas.entries("announced-1")
+
+    expected = outbox_of("announced-1", entries, 0, tells_life=True)
+    assert state.status is Status.COMPLETED
+    assert [kept.event for kept in sink.told] == [each for each in expected if len(each.payload) < len(TOO_LARGE)]
+    assert len(sink.told) == len(expected) - 1
 
 
 async def test_a_terminated_saga_tells_the_rest_when_it_is_resumed(client: Client) -> None:

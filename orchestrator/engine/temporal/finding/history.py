@@ -41,6 +41,8 @@ _DELTA_AT = {
     names.KEEP: 0,
 }
 _LOCAL_ACTIVITY = "core_local_activity"
+_SLOW = "[TMPRL1101]"
+"""So the client says that a task took longer than it allows: another worker, or the same one later, goes on with it."""
 
 
 class ReadHistory(NamedTuple):
@@ -83,7 +85,8 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            diverged = event.workflow_task_failed_event_attributes.failure.message or diverged
+            message = event.workflow_task_failed_event_attributes.failure.message
+            diverged = diverged if _SLOW in message else message or diverged
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             diverged = ""
     return ReadHistory(joined(parts), why_ended, diverged, at)

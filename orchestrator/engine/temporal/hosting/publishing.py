@@ -84,15 +84,21 @@ class Publishing:
     async def _tell(self, sink: str) -> None:
         while not self.has_told(sink) and not self._stopped:
             first = self.published[sink]
+            if (size := len(self._saga.outbox[first].payload)) > names.MOST_PAYLOAD_BYTES:
+                self._give_up(sink, f"it has {size} bytes, and the server takes {names.MOST_PAYLOAD_BYTES}")
+                continue
             try:
                 self.published[sink] += await self._batch(sink, first)
             except ActivityError as error:
                 # The server tries for ever: only a person with a tool of Temporal ends that.
-                event = self._saga.outbox[first]
-                workflow.logger.error(
-                    "event %s (%s) is given up: %s is not told of it: %s", event.event_id, event.type, sink, error.cause
-                )
-                self.published[sink] += 1
+                self._give_up(sink, error.cause)
+
+    def _give_up(self, sink: str, why: object) -> None:
+        event = self._saga.outbox[self.published[sink]]
+        workflow.logger.error(
+            "event %s (%s) is given up: %s is not told of it: %s", event.event_id, event.type, sink, why
+        )
+        self.published[sink] += 1
 
     async def _batch(self, sink: str, first: int) -> int:
         """Tell some events; how many were taken, one at least."""
