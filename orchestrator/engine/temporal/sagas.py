@@ -152,7 +152,7 @@ class TemporalSagas:
             try:
                 await self._client.start_workflow(
                     names.WORKFLOW,
-                    args=[opening, first, b""],
+                    args=[opening, first],
                     id=start.saga_id,
                     task_queue=names.queue_of(start.definition, start.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -300,7 +300,7 @@ class TemporalSagas:
             try:
                 await self._client.start_workflow(
                     names.WORKFLOW,
-                    args=[write(why="tombstone", published=dict.fromkeys(self._sinks, 0)), tombstone, b""],
+                    args=[write(why="tombstone", published=dict.fromkeys(self._sinks, 0)), tombstone],
                     id=saga_id,
                     task_queue=names.queue_of(state.definition, state.version),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -387,7 +387,7 @@ class TemporalSagas:
             why = "rest" if asked.diverged else "recover"
             await self._client.start_workflow(
                 names.WORKFLOW,
-                args=[write(why=why, told=0, published=published), journal, b""],
+                args=[write(why=why, told=0, published=published), journal],
                 id=saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

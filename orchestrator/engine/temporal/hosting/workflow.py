@@ -95,16 +95,15 @@ class SagaWorkflow:
         self._children: dict[str, None] = {}
 
     @workflow.run
-    async def run(self, opening: bytes, first: bytes, second: bytes) -> bytes:
+    async def run(self, opening: bytes, journal: bytes) -> bytes:
         """Host the saga to its end, or to a new run; the entries that are not in the history yet.
 
         Args:
             opening: why the workflow is there: a start, a run that was too long, or one that was ended from outside.
-            first: its journal so far; the second part where one payload does not hold it.
-            second: that part, or empty.
+            journal: its entries so far.
         """
         told = read(opening)
-        entries = [entry for part in (first, second) if part for entry in read_delta(part)[1]]
+        entries = read_delta(journal)[1]
         serving: Serving = workflow.extern_functions()[SERVING]()
         saga_id, chance, published = workflow.info().workflow_id, workflow.random().random, told.get("published", {})
         self.saga = saga = HostedSaga(
@@ -233,7 +232,7 @@ class SagaWorkflow:
         if publishing.is_busy:  # what is not taken by then, the new run tells again
             await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
         opening = write(why="carried", told=saga.told, published=publishing.published)
-        workflow.continue_as_new(args=[opening, journal, b""])
+        workflow.continue_as_new(args=[opening, journal])
 
     async def _end(self, saga: HostedSaga) -> None:
         children = [
@@ -353,7 +352,7 @@ class SagaWorkflow:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
                 names.WORKFLOW,
-                args=[opening, first, b""],
+                args=[opening, first],
                 id=start.saga_id,
                 task_queue=names.queue_of(start.definition, start.version),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

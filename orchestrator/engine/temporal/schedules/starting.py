@@ -89,7 +89,7 @@ class StartScheduled:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             child = await workflow.start_child_workflow(
                 names.WORKFLOW,
-                args=[bytes_of(decided["opening"]), first, b""],
+                args=[bytes_of(decided["opening"]), first],
                 id=state.saga_id,
                 task_queue=names.queue_of(state.definition, state.version),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
