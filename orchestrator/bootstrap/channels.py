@@ -11,8 +11,9 @@ from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
-from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
+from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS
+from orchestrator.participant.brokers import BrokerFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,5 +77,5 @@ def nats_security(settings: Settings) -> NatsSecurity:
     Raises:
         SettingsError: a file cannot be used.
     """
-    files = NatsFiles(settings.nats_ca, settings.nats_certificate, settings.nats_key, settings.nats_login)
+    files = BrokerFiles(settings.nats_ca, settings.nats_certificate, settings.nats_key, settings.nats_login)
     return NatsSecurity(files)

@@ -43,9 +43,6 @@ def nats_client() -> ModuleType:
     return nats
 
 
-NatsFiles = BrokerFiles
-
-
 class NatsSecurity:
     """What connections to NATS are secured with.
 
@@ -56,7 +53,7 @@ class NatsSecurity:
         SettingsError: a file cannot be used.
     """
 
-    def __init__(self, files: NatsFiles = NatsFiles()) -> None:  # noqa: B008 - it cannot be changed
+    def __init__(self, files: BrokerFiles = BrokerFiles()) -> None:  # noqa: B008 - it cannot be changed
         self._files = files
         if (files.certificate is None) is not (files.key is None):
             raise SettingsError(f"{PREFIX}CERTIFICATE and {PREFIX}KEY are needed, both of them or neither")

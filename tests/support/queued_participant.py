@@ -15,8 +15,9 @@ import nats.errors
 
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
 from orchestrator.channels.nats.provisioning import make, wanted
-from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
+from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.contract.addresses import NATS
+from orchestrator.participant.brokers import BrokerFiles
 from orchestrator.participant.errors import Refusal
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, QueuedCommand
 from orchestrator.participant.queued.reply import QueuedReply
@@ -102,7 +103,7 @@ def channel_to(
     prefix: str = "",
     *,
     scheme: str = NATS,
-    files: NatsFiles = NatsFiles(),  # noqa: B008 - it cannot be changed
+    files: BrokerFiles = BrokerFiles(),  # noqa: B008 - it cannot be changed
     **settings: Any,  # noqa: ANN401 - of each type
 ) -> NatsChannel:
     """A channel to a server, or ``host:port``; with a prefix of its own, unless one is given."""

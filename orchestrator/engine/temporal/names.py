@@ -63,5 +63,5 @@ def queue_of(definition: str, version: int) -> str:
 
 
 def schedules_of(definition: str) -> str:
-    """The task queue of the schedules that start the newest version of a definition: whoever serves one takes it."""
+    """The task queue of the schedules that start the newest version of a definition: any worker that serves one."""
     return f"schedules-{definition}"

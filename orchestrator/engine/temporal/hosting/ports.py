@@ -110,7 +110,7 @@ class Unobserved:
     """Sees nothing: an activity tells the observer."""
 
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - the port's
-        """Whoever starts a saga asks that."""
+        """It is asked where a saga is started."""
         return False
 
     def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:

@@ -150,7 +150,7 @@ class SagaWorkflow:
                 saga.go_on(saga.wake("timer"))
 
     async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
-        """Wait for a condition, or for so long. Whoever cancels the workflow meanwhile cancels the saga."""
+        """Wait for a condition, or for so long. A cancel of the workflow meanwhile cancels the saga."""
         limit = None if seconds is None else timedelta(seconds=seconds)
         while True:
             try:
@@ -398,7 +398,7 @@ async def _attempt(
             result_type=bytes,
         )
     except ActivityError as error:
-        # Whoever made the attempt is gone, and so is what it has heard.
+        # The worker that made the attempt is gone, and so is what it has heard.
         return Unknown(Failure(StatusCode.UNAVAILABLE, f"the attempt was lost: {error.cause or error}", "ATTEMPT_LOST"))
     answered = read_answer(data)
     saga.clock.note(answered.ended_at)

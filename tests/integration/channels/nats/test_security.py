@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from orchestrator.channels.nats.examining import examine_brokers
-from orchestrator.connections.nats_security import NatsFiles
 from orchestrator.contract.addresses import TLS
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Outcome, Unknown
+from orchestrator.participant.brokers import BrokerFiles
 from orchestrator.ports.findings import Severity
 from tests.support.certificate_files import Authority, Files, put
 from tests.support.made_queues import run_channels
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     server: NatsServer
     broker: Files
-    files: NatsFiles
+    files: BrokerFiles
 
     def demand(self, password: str) -> None:
         """What it wants from its next start on."""
@@ -72,7 +72,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     authority = Authority(tmp_path / "certificates")
     broker, ours = authority.issue("127.0.0.1"), authority.issue("orchestrator.example")
     with running(settings=demanding(broker, "first")) as server:
-        made = Place(server, broker, NatsFiles(ours.ca, ours.certificate, ours.key, tmp_path / "login"))
+        made = Place(server, broker, BrokerFiles(ours.ca, ours.certificate, ours.key, tmp_path / "login"))
         made.login("orders:first\n")
         yield made
 
@@ -213,7 +213,7 @@ async def test_a_password_is_not_told_to_a_broker_without_tls(command: Command, 
 
     async with await asyncio.start_server(pretend, "127.0.0.1", 0) as pretender:
         place = f"127.0.0.1:{pretender.sockets[0].getsockname()[1]}"
-        channel = channel_to(place, scheme=TLS, files=NatsFiles(login=tmp_path / "login"))
+        channel = channel_to(place, scheme=TLS, files=BrokerFiles(login=tmp_path / "login"))
         outcome = await sent(channel, command, 1.0)
         await channel.close()
 
