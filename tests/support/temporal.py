@@ -24,9 +24,9 @@ from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceSt
 from orchestrator.engine.temporal.cluster.preparing import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_NAMESPACES: Final = 150
+_NAMESPACES: Final = 20
 _BIN: Final = Path(sys.executable).parent
 _KINDS: Final = {2: "Keyword", 3: "Int", 7: "KeywordList"}
 
@@ -105,25 +105,37 @@ class TemporalServer:
 
 
 class Namespaces:
-    """The namespaces of one server, each for one test."""
+    """Namespaces, one for each test. A server slows down with each that it has, so now and then there is a new server.
 
-    def __init__(self, server: TemporalServer, names: list[str]) -> None:
-        self._server = server
-        self._names = iter(names)
+    Args:
+        folder: makes a folder for one server.
+    """
+
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        self._folder = folder
+        self._server: TemporalServer | None = None
+        self._names: list[str] = []
 
     def take(self) -> str:
-        """The URL of one that nobody has used."""
-        return self._server.url(next(self._names))
+        """The URL of one that nobody has used; those given out before may be gone."""
+        if self._server is None or not self._names:
+            self.close()
+            self._names = [f"test-{number}" for number in range(_NAMESPACES)]
+            self._server = TemporalServer(self._folder(), list(self._names))
+            self._server.start()
+        return self._server.url(self._names.pop())
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.kill()
 
 
 @pytest.fixture(scope="session")
 def temporal_namespaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaces]:
-    """Empty namespaces on a server of this session."""
-    names = [f"test-{number}" for number in range(_NAMESPACES)]
-    server = TemporalServer(tmp_path_factory.mktemp("temporal"), names)
-    server.start()
-    yield Namespaces(server, names)
-    server.kill()
+    """Empty namespaces on servers of this session."""
+    namespaces = Namespaces(lambda: tmp_path_factory.mktemp("temporal"))
+    yield namespaces
+    namespaces.close()
 
 
 def _free_port() -> int:
