@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
+    from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
@@ -42,7 +43,10 @@ _TURN_SECONDS: Final = 1.0
 
 
 class Children(Protocol):
-    """What an activity asks of other sagas."""
+    """What an activity asks of sagas."""
+
+    async def entries(self, saga_id: str) -> list[Entry]:
+        """The journal of a saga; empty where there is none."""
 
     async def wait(self, saga_id: str, seconds: float) -> SagaState:
         """A saga once it has ended or is suspended, or as it stands after so many seconds."""
@@ -141,21 +145,22 @@ class Activities:
             await self._children.release_child(child_id)
 
     @activity.defn(name=names.TELL)
-    async def tell(self, told: int, journal: bytes, delta: bytes) -> bytes:
+    async def tell(self, about: bytes, journal: bytes) -> None:
         """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics.
 
         Args:
-            told: how many entries it was told before.
-            journal: the whole of it.
-            delta: the entries that go into the history with the answer, which is the delta.
+            about: how many entries it was told before, and how many there are.
+            journal: all of them, or those that are not in the history yet, or nothing.
         """
-        saga_id = activity.info().workflow_id
+        asked, saga_id = read(about), activity.info().workflow_id
         assert saga_id is not None
-        entries = read_delta(journal)[1]
+        told, until = asked["told"], asked["until"]
+        first, entries = read_delta(journal) if journal else (until, [])
+        if first:
+            entries = (await self._children.entries(saga_id))[:until]
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
-        return delta
 
     @activity.defn(name=names.KEEP)
     async def keep(self, piece: bytes) -> None:

@@ -38,9 +38,9 @@ _DELTA_AT = {
     names.AWAIT_CHILD: 2,
     names.ROLL_BACK_CHILD: 2,
     names.PUBLISH: 2,
+    names.TELL: 1,
     names.KEEP: 0,
 }
-_LOCAL_ACTIVITY = "core_local_activity"
 _SLOW = "[TMPRL1101]"
 """So the client says that a task took longer than it allows: another worker, or the same one later, goes on with it."""
 
@@ -129,9 +129,6 @@ def _payloads(event: HistoryEvent) -> Iterable[Payload]:
             scheduled = event.activity_task_scheduled_event_attributes
             position = _DELTA_AT.get(scheduled.activity_type.name)
             return () if position is None else (scheduled.input.payloads[position],)
-        case EventType.EVENT_TYPE_MARKER_RECORDED:
-            marker = event.marker_recorded_event_attributes
-            return marker.details["result"].payloads if marker.marker_name == _LOCAL_ACTIVITY else ()
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
             return event.workflow_execution_completed_event_attributes.result.payloads
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:

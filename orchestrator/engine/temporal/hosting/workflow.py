@@ -61,10 +61,11 @@ SERVING: Final = "orchestrator_serving"
 """Under this name a worker hands what it serves to the workflows that it hosts."""
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
-_THRICE: Final = RetryPolicy(maximum_attempts=3)
 _GRACE_SECONDS: Final = 30.0
 _LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
+_TELL_AT_MOST: Final = timedelta(hours=1)
+_SMALL_BYTES: Final = 50_000
 _PAGE_ENTRIES: Final = 1_000
 _TEXT_BYTES: Final = 600_000
 """By so many, what just fits beside them grows when it is written as text."""
@@ -199,22 +200,19 @@ class SagaWorkflow:
     async def _tell(self, saga: HostedSaga) -> None:
         """Have the observer told of what is new, and put that into the history.
 
-        A local activity does it: it has no effect that must be durable before, and costs no transaction of its own.
+        No local activity does it: in a replay, its end and an act that came meanwhile may change places.
         """
         if saga.told == len(saga.entries) == saga.flushed:
             return
-        first, delta = saga.flushed, await saga.flush()
         told, saga.told = saga.told, len(saga.entries)
-        telling = workflow.start_local_activity(
+        telling = workflow.start_activity(
             names.TELL,
-            args=[told, write_delta(0, saga.entries), delta],
+            args=[write(told=told, until=saga.told), await saga.flush_whole(_SMALL_BYTES)],
             start_to_close_timeout=_TELL,
-            retry_policy=_THRICE,
-            result_type=bytes,
+            schedule_to_close_timeout=_TELL_AT_MOST,
         )
         await self._until(telling.done, saga)
         if not telling.cancelled() and (error := telling.exception()) is not None:
-            saga.flushed = first
             workflow.logger.warning("the observer was not told: %s", error)
 
     async def _leave(self, saga: HostedSaga) -> None:
