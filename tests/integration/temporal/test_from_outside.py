@@ -85,14 +85,14 @@ async def client(temporal_namespaces: Namespaces) -> Client:
     return await connect(temporal_namespaces.take())
 
 
-async def test_a_saga_costs_the_server_a_task_for_each_command_and_one_for_its_end(client: Client) -> None:
+async def test_a_saga_costs_the_server_an_activity_for_each_command_and_one_for_its_trace(client: Client) -> None:
     async with served(client, ScriptedParticipants(), trip) as stage:
         await stage.run(trip, "trip-1")
         history = await client.get_workflow_handle("trip-1").fetch_history()
 
     kinds = Counter(event.event_type for event in history.events)
-    assert kinds[EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == len(FORWARD), "the observer is told by none"
-    assert kinds[EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] == len(FORWARD) + 1
+    assert kinds[EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == len(FORWARD) + 1
+    assert kinds[EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] == len(FORWARD) + 2
     assert len(stage.observer.entries["trip-1"]) == len((await read_history(client, "trip-1")).entries)
 
 
