@@ -106,7 +106,7 @@ def test_run_shows_replicas_on_one_database_and_stops_all_of_it(tmp_path: Path) 
         running.send_signal(signal.SIGINT)
         assert running.stdout
         said = running.stdout.read()
-        assert running.wait(PATIENCE) == 0
+        assert running.wait(PATIENCE) == 0, said
         assert not database.is_running()
     stopped = re.findall(r"^(\w+) +\| stopped \(rc=0\)$", said, re.MULTILINE)
     assert {*stopped} == {*SERVICES, "orchestrator", "database"}
