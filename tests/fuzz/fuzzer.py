@@ -1,6 +1,6 @@
 """Asks an API whatever comes, as somebody who may not change anything, and looks at what that did to it.
 
-The contracts are learnt by reflection, so that a new rpc is asked without a word here. What is sent is drawn from a
+The contracts are learnt by reflection, so that a new rpc is asked without a change here. What is sent is drawn from a
 seed: bytes that are no message, messages with any values in any fields, messages that their constraints allow, and
 metadata that means something or nothing.
 """

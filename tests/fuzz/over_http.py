@@ -1,6 +1,6 @@
 """Asks an API over HTTP whatever comes: what its rules make of drawn messages, and what they never would.
 
-The rules stand in the contracts, so that a new rpc is asked without a word here.
+The rules stand in the contracts, so that a new rpc is asked without a change of this file.
 """
 
 from __future__ import annotations

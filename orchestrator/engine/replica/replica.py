@@ -17,7 +17,7 @@ from orchestrator.engine.replica.bulk.sagas import BulkSagas
 from orchestrator.engine.replica.capacity.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
-from orchestrator.engine.replica.schedules.runner import ScheduleRunner
+from orchestrator.engine.replica.schedule_runner import ScheduleRunner
 from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding

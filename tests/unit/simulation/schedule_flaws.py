@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from orchestrator.engine.replica.schedules.runner import ScheduleRunner
+from orchestrator.engine.replica.schedule_runner import ScheduleRunner
 from orchestrator.engine.schedules.turn import fired, taken
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.ports.schedules import PastStart, StartOutcome

@@ -32,7 +32,7 @@ class InOrder:
         self._members.pop(member, None)
 
     def __iter__(self) -> Iterator[object]:
-        """The members in their order; some may leave meanwhile."""
+        """The members in their order; a member may leave while the others are gone through."""
         return iter(list(self._members))
 
     def __len__(self) -> int:

@@ -151,7 +151,7 @@ class SagaWorkflow:
                 saga.go_on(saga.wake("timer"))
 
     async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
-        """Wait for a condition, or for so long. A cancel of the workflow meanwhile cancels the saga."""
+        """Wait for a condition, or for so long. If the workflow is cancelled by then, the saga is cancelled."""
         limit = None if seconds is None else timedelta(seconds=seconds)
         while True:
             try:
@@ -200,7 +200,7 @@ class SagaWorkflow:
     async def _tell(self, saga: HostedSaga) -> None:
         """Have the observer told of what is new, and put that into the history.
 
-        No local activity does it: in a replay, its end and an act that came meanwhile may change places.
+        It is no local activity, because a replay may put the end of that after an act that had come later.
         """
         if saga.told == len(saga.entries) == saga.flushed:
             return

@@ -199,7 +199,7 @@ async def a_paused_schedule_starts_nothing_until_it_is_resumed(stage: Stage) -> 
 
 @scenario()
 async def a_start_by_hand_is_made_once_for_one_request_though_the_schedule_is_paused(stage: Stage) -> None:
-    """Of the version that the schedule names, and by whoever wants it."""
+    """The saga has the version that the schedule names, and says who wanted it."""
     await stage.schedules.create(_new(version=1))
     await stage.schedules.pause("trips", "not now", ADA)
 

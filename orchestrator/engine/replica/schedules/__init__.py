@@ -1,1 +1,0 @@
-"""What a replica does for schedules: starts what is due."""
