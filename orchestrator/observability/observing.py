@@ -51,6 +51,9 @@ class Unobserved:
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
         """Nothing is seen."""
 
+    async def passed_on(self, seconds: float) -> None:
+        """Nothing is held back."""
+
     async def close(self) -> bool:
         """Nothing is held back."""
         return True

@@ -40,3 +40,6 @@ class HoldingObserver(Observer, Protocol):
 
     holds_back: bool
     told_before: int
+
+    async def passed_on(self, seconds: float) -> None:
+        """Wait until what it has seen so far would outlive the process, or is lost, for so many seconds at most."""

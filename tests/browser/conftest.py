@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from orchestrator.shop.demo.supervisor import all_listen
 from tests.crash.processes import free_addresses
 from tests.crash.shop import Shop
 from tests.support.browser import chromium
@@ -33,6 +34,11 @@ class Running(NamedTuple):
     console: str
     shop: Shop
 
+    async def start(self) -> None:
+        """Start it, and wait until its console takes connections, which it does after the API."""
+        await self.process.restart()
+        await all_listen([self.console])
+
 
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
@@ -47,9 +53,9 @@ async def orchestrator(running_shop: Shop, tmp_path: Path) -> AsyncIterator[Runn
     """An orchestrator with a journal of its own; all services answer."""
     (console,) = free_addresses(1)
     process = running_shop.orchestrator(tmp_path / "orchestrator", console_listen=console)
-    await process.restart()
-    await process.says("console listening on")
-    yield Running(process, console, running_shop)
+    running = Running(process, console, running_shop)
+    await running.start()
+    yield running
     await running_shop.recover()
 
 

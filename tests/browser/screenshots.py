@@ -65,9 +65,9 @@ async def _photograph(folder: Path) -> None:
     with Shop(folder, traced=False, faults=True) as shop:
         await shop.open()
         process = shop.orchestrator(folder / "orchestrator", console_listen=console)
-        await process.restart()
-        await process.says("console listening on")
-        async with orders_of(Running(process, console, shop)) as orders:
+        running = Running(process, console, shop)
+        await running.start()
+        async with orders_of(running) as orders:
             rolled_back = await _stories(orders)
         async with chromium() as browser, looking(browser, console, width=_WIDTH) as page:
             await _take(page, "shop", "/shop", "The shop")

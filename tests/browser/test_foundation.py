@@ -40,7 +40,7 @@ async def test_a_page_says_whether_it_is_live(orchestrator: Running, browser: Br
         await expect(liveness).to_have_text("live")
         orchestrator.process.kill()
         await expect(liveness).to_have_text("connection lost, trying again")
-        await orchestrator.process.restart()
+        await orchestrator.start()
         await expect(liveness).to_have_text("live")
         await page.get_by_role("button", name="Pause").click()
         await expect(liveness).to_have_text("paused")

@@ -54,7 +54,7 @@ async def test_the_list_follows_what_happens_while_somebody_looks(orchestrator: 
         (first,) = await placed(orchestrator, "tok_visa")
         await expect(page.locator(f'a[href="/sagas/{first}"]')).to_be_visible()
         orchestrator.process.kill()
-        await orchestrator.process.restart()
+        await orchestrator.start()
         (second,) = await placed(orchestrator, "tok_visa")
         await expect(page.locator(f'a[href="/sagas/{second}"]')).to_be_visible()
 

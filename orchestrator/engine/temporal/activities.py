@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.observer import Observer
+    from orchestrator.ports.observer import HoldingObserver
     from orchestrator.ports.outbox import KeptEvent
     from orchestrator.ports.sink import Sink
 
 _BEAT_SECONDS: Final = 2.0
+_PASSED_ON_SECONDS: Final = 3.0
+"""How long the end of a workflow waits for a collector that is away. Nobody who asks for the saga does."""
 _TURN_SECONDS: Final = 1.0
 """How long an attempt waits for its turn at a participant that is down or busy, before its saga backs off."""
 
@@ -73,7 +75,12 @@ class Activities:
     """
 
     def __init__(
-        self, bindings: Bindings, observer: Observer, clock: Clock, children: Children, sinks: Iterable[Sink] = ()
+        self,
+        bindings: Bindings,
+        observer: HoldingObserver,
+        clock: Clock,
+        children: Children,
+        sinks: Iterable[Sink] = (),
     ) -> None:
         self._bindings = bindings
         self._observer = observer
@@ -148,6 +155,8 @@ class Activities:
     async def tell(self, about: bytes, journal: bytes) -> None:
         """Tell the observer what is new in a journal: spans, with the same ids in every process, and metrics.
 
+        It counts as told once the spans have left this process: one that is killed before that has told nothing.
+
         Args:
             about: how many entries it was told before, and how many there are.
             journal: all of them, or those that are not in the history yet, or nothing.
@@ -161,6 +170,8 @@ class Activities:
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
+        async with _heartbeats():
+            await self._observer.passed_on(_PASSED_ON_SECONDS)
 
     @activity.defn(name=names.KEEP)
     async def keep(self, piece: bytes) -> None:

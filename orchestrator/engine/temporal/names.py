@@ -20,7 +20,6 @@ START_SCHEDULED: Final = "start_scheduled"
 DECIDE_START: Final = "decide_scheduled_start"
 
 ACT: Final = "act"
-JOURNAL: Final = "journal"
 HAS_TOLD: Final = "has_told"
 
 DEFINITION: Final = "SagaDefinition"
@@ -38,6 +37,9 @@ STARTED_MEMO: Final = "saga_started_at"
 """The same instant as the search attribute, which a list of the server rounds to some 256 ns."""
 
 CAUSE_MEMO: Final = "saga_cause"
+LIVE_MEMO: Final = "saga_live"
+"""What no activity has taken along: the latest entries, and what the saga waits for before it sends something."""
+
 PAST_MEMO: Final = "scheduled_start"
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.observer import Observer
+    from orchestrator.ports.observer import HoldingObserver
     from orchestrator.ports.sink import Sink
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -140,7 +140,7 @@ async def opened(
     client: Client,
     definitions: Sequence[Definition],
     participants: Participants,
-    observer: Observer,
+    observer: HoldingObserver,
     clock: Clock,
     options: WorkerOptions = WorkerOptions(),
     failed: Callable[[], object] = lambda: None,

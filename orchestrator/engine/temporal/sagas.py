@@ -102,7 +102,7 @@ class TemporalSagas:
         self._sinks = sinks
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
-        watching = Watching(client, self.get, self._get_ended, clock)
+        watching = Watching(client, self.get, clock)
         self._listing = Listing(client, clock)
         self.suspended = self._listing.suspended
         self.watch = watching.watch
@@ -201,7 +201,7 @@ class TemporalSagas:
         return Loads([Load(name, 0, 0, 0, 0, 0) for name in names_served], 0, 0)
 
     def waiting(self, state: SagaState) -> list[Waiting]:
-        """See the facade: what the workflow said when it was asked last, and what the journal says."""
+        """See the facade: what its history said when it was read last, and what the journal says."""
         return self._waits.get(state.saga_id, []) + journalled_waits(state)
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
@@ -323,9 +323,6 @@ class TemporalSagas:
         """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
         async with told_as_journal_errors(saga_id):
             return await self._workflows.has_told(saga_id, sink)
-
-    async def _get_ended(self, saga_id: str) -> SagaState:
-        return fold(saga_id, (await self._workflows.look_back(saga_id)).entries)
 
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)

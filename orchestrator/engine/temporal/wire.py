@@ -12,6 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.contract.status_code import StatusCode
+from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.journal.codec import Row, decode, encode
 from orchestrator.journal.events import HeldEvent, OutboxEvent
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Rejected, Retry, Unknown
@@ -37,6 +38,20 @@ class Answered(NamedTuple):
 
     outcome: Outcome
     ended_at: int
+
+
+class Live(NamedTuple):
+    """What is written down of a saga that is being advanced, where nothing else takes it along.
+
+    Attributes:
+        delta: a part of its journal.
+        waiting: what it waits for before it sends something.
+        backs_off: an attempt waits for its backoff to end.
+    """
+
+    delta: bytes
+    waiting: list[Waiting]
+    backs_off: bool
 
 
 def write_delta(first: int, entries: Sequence[Entry]) -> bytes:
@@ -105,6 +120,25 @@ def read_events(data: bytes) -> list[KeptEvent]:
     """From that part."""
     rows = json.loads(zlib.decompress(data))
     return [KeptEvent(position, OutboxEvent(*map(_as_value, row))) for position, *row in rows]
+
+
+def write_live(delta: bytes, waiting: Sequence[Waiting], *, backs_off: bool) -> bytes:
+    """A part of a journal, and what a saga waits for before it sends something."""
+    waits = [[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting]
+    return write(backs_off=backs_off, waiting=waits) + b"\n" + delta
+
+
+def read_live(data: bytes) -> Live:
+    """From that."""
+    head, _, delta = data.partition(b"\n")
+    about = read(head)
+    return Live(delta, [_waiting(each) for each in about["waiting"]], about["backs_off"])
+
+
+def _waiting(told: list[Any]) -> Waiting:
+    reason, key, service, attempt, since, until, failure, signal, message_type = told
+    failed = Failure(StatusCode[failure[0]], *failure[1:]) if failure else None
+    return Waiting(WaitReason(reason), key, service, attempt, since, until, failed, signal, message_type)
 
 
 def write_answer(answered: Answered) -> bytes:

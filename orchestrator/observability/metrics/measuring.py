@@ -59,6 +59,7 @@ class MeasuringObserver:
         self.holds_back = tracing.holds_back
         self.samples = tracing.samples
         self.recovered = tracing.recovered
+        self.passed_on = tracing.passed_on
         self._trace = tracing.journalled
         self._count = counting.journalled
 

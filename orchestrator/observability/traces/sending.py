@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ class SpanSender:
         self._queue: deque[bytes] = deque()
         self._wake = threading.Event()
         self._closing = False
+        self._taken = self._handled = 0
+        self._asked: deque[tuple[int, Callable[[], None]]] = deque()
         # Two counters, because two threads count.
         self._found_no_room = 0
         self._refused = 0
@@ -106,8 +108,19 @@ class SpanSender:
             self._found_no_room += len(spans)
             return
         self._queue.extend(spans)
+        self._taken += len(spans)
         if waiting + len(spans) >= self._limits.batch and not self._wake.is_set():
             self._wake.set()
+
+    def send_now(self, done: Callable[[], None]) -> None:
+        """Send what waits without a delay, then call ``done`` from the sender's thread: all has arrived, or is lost.
+
+        After :meth:`close` it is called at once.
+        """
+        if self._closing:
+            return done()
+        self._asked.append((self._taken, done))
+        return self._wake.set()
 
     def close(self, seconds: float) -> bool:
         """Send the waiting spans, for up to so many seconds, and end the thread; whether all arrived. Blocks."""
@@ -129,15 +142,23 @@ class SpanSender:
         while not self._closing:
             self._wake.wait(self._limits.delay)
             self._wake.clear()
+            self._answer()
             while self._queue:
                 delivered = self._send_batch()
+                self._answer()
                 if self._closing and not delivered:
                     return
+
+    def _answer(self) -> None:
+        """Tell those whose spans are no longer held back."""
+        while self._asked and self._asked[0][0] <= self._handled:
+            self._asked.popleft()[1]()
 
     def _send_batch(self) -> bool:
         queue = self._queue
         batch = [queue.popleft() for _ in range(min(self._limits.batch, len(queue)))]
         problem = self._exporter.send(batch)
+        self._handled += len(batch)
         if problem:
             self._refused += len(batch)
         self._report(problem)

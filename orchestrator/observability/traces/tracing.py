@@ -7,6 +7,7 @@ another thread would cost more, because that thread would wait for the interpret
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +117,20 @@ class TracingObserver:
         else:
             first = next((at for at, entry in enumerate(entries) if entry.at >= self.told_before), len(entries))
         self._project(saga_id, entries, len(entries) if told else first, rests=not told)
+
+    async def passed_on(self, seconds: float) -> None:
+        """See :class:`~orchestrator.ports.observer.HoldingObserver`: the spans are sent at once."""
+        loop = asyncio.get_running_loop()
+        sent = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # who asked may be gone
+                loop.call_soon_threadsafe(sent.set)
+
+        self._sender.send_now(tell)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await sent.wait()
 
     async def close(self) -> bool:
         """Send the spans that are held back, for a few seconds at most; whether all arrived."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from shop.order.v1.order_pb2 import Order
 
 _SECONDS: Final = 5
+_ACT_SECONDS: Final = 30
+"""For an act, whose saga may be carried on by another process once one has died."""
 _RECONNECT_SECONDS: Final = 0.1
 
 
@@ -77,12 +79,12 @@ class Customers:
     async def cancel(self, order_id: str) -> None:
         """Cancel an order."""
         request = CancelOrderRequest(order_id=order_id, reason="the customer changed their mind")
-        await self._orders.CancelOrder(request, timeout=_SECONDS)
+        await self._orders.CancelOrder(request, timeout=_ACT_SECONDS)
 
     async def approve(self, order_id: str) -> None:
         """Approve an order."""
         request = ApproveOrderRequest(order_id=order_id, reason="they have ordered before")
-        await self._orders.ApproveOrder(request, timeout=_SECONDS, wait_for_ready=True)
+        await self._orders.ApproveOrder(request, timeout=_ACT_SECONDS, wait_for_ready=True)
 
     async def saga(self, order_id: str) -> Saga:
         """The order's saga, as operators see it."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class NullObserver:
     """Ignores what it is told. It exports every trace, so that each attempt carries a span."""
 
+    holds_back = False
+    told_before = 0
+
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - the port's
         """Every trace is exported."""
         return True
@@ -24,6 +27,9 @@ class NullObserver:
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
         """Nothing happens."""
+
+    async def passed_on(self, seconds: float) -> None:
+        """Nothing is held back."""
 
 
 class RecordingObserver(NullObserver):

@@ -28,13 +28,9 @@ def shop(running_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """An orchestrator with its console, one for all tests of this folder."""
     (console,) = free_addresses(1)
     process = running_shop.orchestrator(tmp_path_factory.mktemp("orchestrator"), console_listen=console)
-
-    async def start() -> None:
-        await process.restart()
-        await process.says("console listening on")
-
-    asyncio.run(start())
-    yield Running(process, console, running_shop)
+    running = Running(process, console, running_shop)
+    asyncio.run(running.start())
+    yield running
     process.end()
     assert not running_shop.complaints()
 

@@ -57,7 +57,7 @@ async def test_an_order_is_followed_to_its_end_while_the_orchestrator_is_killed_
         await expect(visitor.step("ReserveStock")).to_have_class("completed", timeout=MILLISECONDS)
         await page.evaluate("window.here = 'the page is the same one'")
         shop.process.kill()
-        await shop.process.restart()
+        await shop.start()
         await visitor.reads("Your order is received")
         assert await page.evaluate("window.here") == "the page is the same one"
         headers = [await request.all_headers() for request in asked]

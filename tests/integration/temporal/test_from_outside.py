@@ -11,6 +11,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from orchestrator.bootstrap.clock import SystemClock
+from orchestrator.engine.sagas import WaitReason
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.finding.asking import Workflows
 from orchestrator.engine.temporal.finding.history import read_history
@@ -19,10 +20,11 @@ from orchestrator.engine.temporal.replaying import replay_exported, replay_histo
 from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.errors import ActRefused, JournalUnavailable, NotOffered, SettingsError
 from orchestrator.journal.acts import Act
+from orchestrator.journal.entries import AttemptFailed
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
-from orchestrator.testing.conformance.engines.answers import ADA
+from orchestrator.testing.conformance.engines.answers import ADA, BUSY_FOR_LONG
 from orchestrator.testing.conformance.engines.harness import Stage
 from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, RECODED, sleepy, trip
 from orchestrator.testing.world.network import NetworkConnection
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.temporal.sagas import TemporalSagas
     from orchestrator.journal.entries import Entry
     from tests.support.temporal import Namespaces
@@ -88,7 +91,9 @@ async def client(temporal_namespaces: Namespaces) -> Client:
 async def test_a_saga_costs_the_server_an_activity_for_each_command_and_one_for_its_trace(client: Client) -> None:
     async with served(client, ScriptedParticipants(), trip) as stage:
         await stage.run(trip, "trip-1")
-        history = await client.get_workflow_handle("trip-1").fetch_history()
+        workflow = client.get_workflow_handle("trip-1")
+        await workflow.result()  # it ends after the saga
+        history = await workflow.fetch_history()
 
     kinds = Counter(event.event_type for event in history.events)
     assert kinds[EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == len(FORWARD) + 1
@@ -216,6 +221,28 @@ async def test_the_history_tells_the_journal_without_a_worker_and_the_replayer_a
 
     assert read.entries == told
     assert [(each.saga_id, each.failure) for each in replayed] == [("trip-1", "")]
+
+
+async def test_what_a_saga_waits_for_is_told_without_a_worker(client: Client) -> None:
+    participants = ScriptedParticipants()
+    participants.scripts["ReserveStock"] = [BUSY_FOR_LONG]
+    async with served(client, participants, trip) as stage:
+        await stage.start(trip, "trip-1")
+        await stage.eventually(lambda: waits(stage.sagas))
+
+    async with served(client, ScriptedParticipants(), sleepy) as elsewhere:  # nobody here could ask the workflow
+        entries = await elsewhere.sagas.entries("trip-1")
+        (wait,) = elsewhere.sagas.waiting(await elsewhere.sagas.get("trip-1"))
+
+    failed = entries[-1]
+    assert isinstance(failed, AttemptFailed)
+    assert (failed.key, failed.attempt, failed.failure.reason) == ("InventoryService.ReserveStock#1", 1, "BUSY")
+    assert (wait.reason, wait.key, wait.attempt) == (WaitReason.BACKOFF, "InventoryService.ReserveStock#1", 2)
+    assert wait.until - failed.at > 30 * 1_000_000_000
+
+
+async def waits(sagas: Sagas) -> bool:
+    return bool(sagas.waiting(await sagas.get("trip-1")))
 
 
 async def test_an_exported_history_is_replayed_without_a_server(client: Client, tmp_path: Path) -> None:

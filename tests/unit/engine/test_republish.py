@@ -45,6 +45,9 @@ class Told:
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         self.sagas[saga_id] = len(entries)
 
+    async def passed_on(self, seconds: float) -> None:
+        raise AssertionError("nobody waits for it", seconds)
+
 
 class Unavailable(MemoryJournal):
     async def search(

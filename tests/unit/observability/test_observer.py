@@ -246,6 +246,30 @@ def test_a_full_batch_is_sent_at_once(recorded: Recorded) -> None:
     sender.close(10)
 
 
+async def test_who_must_not_lose_spans_waits_until_they_are_sent(recorded: Recorded) -> None:
+    sender = SpanSender(recorded, Limits(delay=60))
+    observer = TracingObserver(sender, sampling.DEFAULT_ON)
+    await observer.passed_on(60)
+    observer.journalled(SagaState("order-1"), [STARTED])
+    await observer.passed_on(60)
+    assert recorded.names == ["saga started"]
+    sender.close(10)
+    await observer.passed_on(60)
+
+
+async def test_nobody_waits_for_long_for_a_collector_that_hangs(recorded: Recorded) -> None:
+    recorded.held.clear()
+    sender = SpanSender(recorded, Limits(delay=60))
+    observer = TracingObserver(sender, sampling.DEFAULT_ON)
+    observer.journalled(SagaState("order-1"), [STARTED])
+    await observer.passed_on(0.01)
+    assert recorded.names == []
+    recorded.held.set()
+    await observer.passed_on(60)
+    assert recorded.names == ["saga started"]
+    sender.close(10)
+
+
 def test_spans_that_find_no_room_are_counted_and_dropped(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
     recorded.held.clear()
     sender = SpanSender(recorded, Limits(queue=2, batch=1, delay=60))

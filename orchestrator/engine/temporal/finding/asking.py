@@ -1,7 +1,6 @@
-"""Asks the workflow of a saga: its journal, and acts, which are updates with typed answers.
+"""Asks about a saga what its history tells, and its workflow for acts, which are updates with typed answers.
 
-A worker must be there to answer. Where none is, or where the saga's code has diverged, the history tells what is
-durable.
+For an act, a worker must be there to answer. The history needs none.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
-    WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -22,11 +20,9 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
-from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.history import read_history
-from orchestrator.engine.temporal.wire import read, read_delta, write
+from orchestrator.engine.temporal.wire import read, write
 from orchestrator.errors import (
     ActRefused,
     CancelRefused,
@@ -36,13 +32,15 @@ from orchestrator.errors import (
     SignalTypeDiffers,
     UnknownSignal,
 )
-from orchestrator.journal.outcome import Failure
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import CLAIMABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from temporalio.client import Client
 
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
 
@@ -100,22 +98,7 @@ class Workflows:
         self._client = client
 
     async def look(self, saga_id: str) -> Asked:
-        """A saga as it stands.
-
-        Raises:
-            SagaNotFound: there is none of this id.
-            JournalUnavailable: the server cannot be asked.
-        """
-        try:
-            return await self._query(saga_id)
-        except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
-            pass
-        except RPCError:
-            pass  # no worker is there, or the run has just ended: the history tells, or that there is none
-        return await self.look_back(saga_id)
-
-    async def look_back(self, saga_id: str) -> Asked:
-        """A saga as its history tells: without a worker; it is enough where the workflow has ended.
+        """A saga as it stands: as its history tells, which needs no worker, and nothing of the saga's code.
 
         Raises:
             SagaNotFound: there is none of this id.
@@ -124,7 +107,10 @@ class Workflows:
         async with told_as_journal_errors(saga_id):
             found = await read_history(self._client, saga_id)
         shown = found.shown
-        return Asked(shown, [], False, len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended)
+        broken, diverged = len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended
+        if broken or fold(saga_id, shown).status not in CLAIMABLE:
+            return Asked(shown, [], broken=broken, diverged=diverged)
+        return Asked(shown, found.waiting, found.backs_off)
 
     async def act(self, saga_id: str, act: str, why: str, by: Actor, patience: float, **more: object) -> bool:
         """Have something done by the workflow of a saga; whether it was: it is not where that has ended.
@@ -177,26 +163,3 @@ class Workflows:
     async def _ensure_there(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):
             await self._client.get_workflow_handle(saga_id).describe()
-
-    async def _query(self, saga_id: str) -> Asked:
-        handle = self._client.get_workflow_handle(saga_id)
-        entries: list[Entry] = []
-        while True:
-            data: bytes = await handle.query(
-                names.JOURNAL,
-                len(entries),
-                result_type=bytes,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=_QUERY,
-            )
-            head, _, delta = data.partition(b"\n")
-            about = read(head)
-            entries += read_delta(delta)[1]
-            if len(entries) >= about["number"]:
-                return Asked(entries, [_waiting(each) for each in about["waiting"]], about["backs_off"])
-
-
-def _waiting(told: list[Any]) -> Waiting:
-    reason, key, service, attempt, since, until, failure, signal, message_type = told
-    failed = Failure(StatusCode[failure[0]], *failure[1:]) if failure else None
-    return Waiting(WaitReason(reason), key, service, attempt, since, until, failed, signal, message_type)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import Pieces, bytes_of, read, read_delta
+from orchestrator.engine.temporal.wire import Live, Pieces, bytes_of, read, read_delta, read_live
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from temporalio.api.common.v1 import Payload
-    from temporalio.api.history.v1 import HistoryEvent
+    from temporalio.api.history.v1 import HistoryEvent, WorkflowTaskFailedEventAttributes
     from temporalio.client import Client
 
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.entries import Entry
 
 _ENDED_FROM_OUTSIDE = {
@@ -41,6 +42,17 @@ _DELTA_AT = {
     names.TELL: 1,
     names.KEEP: 0,
 }
+_IN_PASSING = frozenset(
+    {
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_UPDATE,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+    }
+)
+"""So the server itself gives up a task, for another one that knows more."""
 _SLOW = "[TMPRL1101]"
 """So the client says that a task took longer than it allows: another worker, or the same one later, goes on with it."""
 
@@ -53,12 +65,16 @@ class ReadHistory(NamedTuple):
         why_ended: how its workflow was ended from outside, in words; empty where it was not.
         diverged: why the latest task of the workflow failed; empty where it did not.
         at: when the latest event was written, nanoseconds since the epoch, UTC.
+        waiting: what the saga waits for before it sends something.
+        backs_off: an attempt waits for its backoff to end.
     """
 
     entries: list[Entry]
     why_ended: str
     diverged: str
     at: int
+    waiting: list[Waiting]
+    backs_off: bool
 
     @property
     def shown(self) -> list[Entry]:
@@ -78,6 +94,7 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
     parts: list[tuple[int, list[Entry]]] = []
     why_ended = diverged = ""
     at = 0
+    live = Live(b"", [], backs_off=False)
     pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
@@ -85,11 +102,12 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            message = event.workflow_task_failed_event_attributes.failure.message
-            diverged = diverged if _SLOW in message else message or diverged
+            diverged = _divergence(event.workflow_task_failed_event_attributes) or diverged
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             diverged = ""
-    return ReadHistory(joined(parts), why_ended, diverged, at)
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+            live = _live(event) or live
+    return ReadHistory(joined(parts), why_ended, diverged, at, live.waiting, live.backs_off)
 
 
 async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
@@ -109,8 +127,24 @@ def joined(parts: Sequence[tuple[int, list[Entry]]]) -> list[Entry]:
     return entries
 
 
+def _divergence(failed: WorkflowTaskFailedEventAttributes) -> str:
+    """Why a task of the workflow failed; empty where that has nothing to do with its code."""
+    message: str = failed.failure.message
+    return "" if failed.cause in _IN_PASSING or _SLOW in message else message
+
+
+def _live(event: HistoryEvent) -> Live | None:
+    fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+    return read_live(fields[names.LIVE_MEMO].data) if names.LIVE_MEMO in fields else None
+
+
 def _deltas(event: HistoryEvent) -> Iterator[bytes]:
     """The parts of a journal that an event brings."""
+    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+        live = _live(event)
+        if live is not None and live.delta:
+            yield live.delta
+        return
     for payload in _payloads(event):
         if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
             delta: bytes | None = payload.data

@@ -3,7 +3,8 @@ r"""Lists and counts the sagas of one cluster.
 Purpose: what people ask in either order is answered by a server that lists in one order alone. Invariant: of a saga
 whose workflow has had several runs, only the latest is shown.
 
-The server lists those that have not ended first, then the others by their ends, and sorts in no other way. Where the
+The server lists those that have not ended first, then the others by their ends, and sorts in no other way. So pages
+come in this order, and a page is sorted by starts: a saga's workflow ends a moment after the saga. Where the
 oldest are asked for, we take a window of starts that holds a page and not much more, found by counting, and sort it::
 
     the first start that is not listed yet ──▶ until so many have started ──▶ listed, sorted ──▶ a page, and the next
@@ -59,7 +60,10 @@ class Listing:
         self._oldest_ended: dict[tuple[str, Status], int] = {}
 
     async def newest(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
-        """A page of those that have not ended, then of the others by their ends; see the facade."""
+        """A page of those that have not ended, then of the others by their ends; see the facade.
+
+        On its page, each stands in the order of the starts.
+        """
         try:
             token = bytes.fromhex(page_token)
         except ValueError:
@@ -74,6 +78,7 @@ class Listing:
                 found = await self._records(pages.current_page or (), where)
                 if not pages.next_page_token:
                     break
+        found.sort(key=lambda record: record.started_at, reverse=True)
         return found, (pages.next_page_token or b"").hex()
 
     async def oldest(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 
 from orchestrator.engine.temporal import keys
 from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
@@ -42,7 +42,6 @@ class Watching:
     Args:
         client: of that.
         get: a saga as it stands.
-        get_ended: the same of one whose workflow has ended.
         clock: the time.
     """
 
@@ -50,12 +49,10 @@ class Watching:
         self,
         client: Client,
         get: Callable[[str], Awaitable[SagaState]],
-        get_ended: Callable[[str], Awaitable[SagaState]],
         clock: Clock,
     ) -> None:
         self._client = client
         self._get = get
-        self._get_ended = get_ended
         self._clock = clock
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
@@ -71,7 +68,7 @@ class Watching:
             mark = described.run_id, described.history_length, described.status
             if mark != seen:
                 seen, pause = mark, _FIRST_LOOK_SECONDS
-                state = await self._as_described(described)
+                state = await self._get(saga_id)
                 has_ended = state.status in ENDED
                 yield state
                 if has_ended:
@@ -118,19 +115,15 @@ class Watching:
             while (left := (until - self._clock.elapsed()) / 1e9) > 0:
                 if (await asyncio.wait([ending], timeout=min(pause, left)))[0]:
                     await ending
-                    return await self._get_ended(saga_id)
+                    break
                 described = await self._describe(saga_id)
                 status = described.typed_search_attributes.get(keys.STATUS)
                 if status not in _UNFINISHED_NAMES or is_broken(described):
-                    return await self._as_described(described)
+                    break
                 pause = min(2 * pause, _LONGEST_REST_SECONDS)
         finally:
             ending.cancel()
         return await self._get(saga_id)
-
-    async def _as_described(self, described: WorkflowExecution) -> SagaState:
-        is_open = described.status is WorkflowExecutionStatus.RUNNING
-        return await (self._get if is_open else self._get_ended)(described.id)
 
     async def _await_end(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):

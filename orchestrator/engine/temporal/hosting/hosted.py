@@ -14,7 +14,7 @@ A saga that rests goes on as one that was recovered does: its code is given what
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orchestrator.engine.receiving import asked_for, received_of
 from orchestrator.engine.run.executor import Executor
@@ -23,7 +23,8 @@ from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
-from orchestrator.engine.temporal.hosting.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved
+from orchestrator.engine.temporal.hosting.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved, add
+from orchestrator.engine.temporal.names import MOST_TOGETHER_BYTES
 from orchestrator.engine.temporal.wire import write_delta
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.decisions import decided
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 ENGINE = "temporal"
 """The owner of every saga here, as entries name one."""
+
+_DIGEST_DIGITS: Final = 32
 
 
 class Serving(Protocol):
@@ -91,6 +94,7 @@ class HostedSaga:
         outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
+        timers: the time by the server's timers.
     """
 
     def __init__(
@@ -113,8 +117,8 @@ class HostedSaga:
         self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
         self._journal = EntriesInMemory(entries, self.outbox, appended)
         self.clock = EntryClock(loop, entries[-1].at)
-        self._timers = ServerClock(loop)
-        self._time = JournalTime(self._timers)
+        self.timers = ServerClock(loop)
+        self._time = JournalTime(self.timers)
         self._executor: Executor | None = None
         self.state = fold(saga_id, entries)
         self.flushed = len(entries)
@@ -131,16 +135,27 @@ class HostedSaga:
         """What advances the saga; ``None`` where it rests."""
         return None if self._executor is None or self._executor.stopped.done() else self._executor
 
-    async def flush(self, beside: int = 0) -> bytes:
+    def digest(self, *parts: str | bytes) -> str:
+        """What tells whether the code has come to here as it did before, with these parts of what it asks for.
+
+        Args:
+            parts: none of them an instant, as none is counted in that the entries bring.
+        """
+        whole = self._journal.digest.copy()
+        add(whole, parts)
+        return whole.hexdigest()[:_DIGEST_DIGITS]
+
+    async def flush(self, beside: int = 0, most: int = MOST_TOGETHER_BYTES) -> bytes:
         """The entries that are not in the history yet, to be put there at once; empty where they had to go before.
 
         Args:
             beside: how many other bytes go along.
+            most: so many may go together.
         """
         async with self._flushing:
             until = len(self.entries)
             delta = write_delta(self.flushed, self.entries[self.flushed : until])
-            delta = await self.outgoing.carry(delta, beside)
+            delta = await self.outgoing.carry(delta, beside, most)
             self.flushed = until
             return delta
 

@@ -36,9 +36,15 @@ class Outgoing:
         self._task = 0
         self._in_task = 0
 
-    async def carry(self, delta: bytes, beside: int) -> bytes:
-        """What of some entries is to go with so many other bytes: all of it, or nothing, where it has gone before."""
-        if len(delta) + beside > names.MOST_TOGETHER_BYTES:
+    async def carry(self, delta: bytes, beside: int, most: int) -> bytes:
+        """What of some entries is to go with other bytes: all of it, or nothing, where it has gone before.
+
+        Args:
+            delta: the entries.
+            beside: how many other bytes there are.
+            most: so many may go together.
+        """
+        if len(delta) + beside > most:
             for piece in cut(delta):
                 await self.have_room(len(piece))
                 workflow.start_activity(names.KEEP, args=[piece], start_to_close_timeout=_KEPT)

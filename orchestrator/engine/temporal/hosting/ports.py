@@ -7,13 +7,14 @@ instant at which its answer came, and until the next task that is the time. Time
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.bindings.concurrency_limit import ConcurrencyLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
@@ -28,16 +29,28 @@ _UNLIMITED = 1 << 30
 class ServerClock:
     """Time as the server tells it to a workflow; see :class:`~orchestrator.ports.clock.Clock`.
 
+    Once a timer has fired, its time has come, whatever the loop shows: where somebody asks a query, with a tool of
+    Temporal, the client may show the workflow what has happened before it shows when.
+
     Args:
         loop: the workflow's.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._passed = 0
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC; whole microseconds."""
-        return int(self._loop.time() * 1e6) * 1000
+        return max(self._passed, int(self._loop.time() * 1e6) * 1000)
+
+    def after(self, seconds: float) -> int:
+        """The instant that comes so many seconds from now."""
+        return self.now() + int(seconds * 1e9)
+
+    def has_passed(self, instant: int) -> None:
+        """A timer of the server says so."""
+        self._passed = max(self._passed, instant)
 
     def elapsed(self) -> int:
         """The same: nobody sets it."""
@@ -45,11 +58,19 @@ class ServerClock:
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, by a timer of the server."""
+        instant = self.after(seconds)
         await asyncio.sleep(seconds)
+        self.has_passed(instant)
 
     def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call ``callback`` after so many seconds, by a timer of the server."""
-        return self._loop.call_later(seconds, callback)
+        instant = self.after(seconds)
+
+        def call() -> None:
+            self.has_passed(instant)
+            callback()
+
+        return self._loop.call_later(seconds, call)
 
 
 class EntryClock(ServerClock):
@@ -88,10 +109,12 @@ class EntriesInMemory:
         entries: as given, and all that were appended.
         outbox: likewise.
         appended: called after each append.
+        digest: of all that was appended, but for numbers and instants.
     """
 
     def __init__(self, entries: list[Entry], outbox: list[OutboxEvent], appended: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self.digest = hashlib.sha256()
         self.entries = entries
         self.outbox = outbox
         self.appended = appended
@@ -99,11 +122,21 @@ class EntriesInMemory:
     def append(self, append: Append) -> asyncio.Future[None]:
         """Keep the entries. They are in the history before anything is sent: they go with it."""
         self.entries += append.entries
+        for entry in append.entries:
+            add(self.digest, (type(entry).__name__, *entry))
         self.outbox += append.outbox
         done: asyncio.Future[None] = self._loop.create_future()
         done.set_result(None)
         self.appended()
         return done
+
+
+def add(digest: hashlib._Hash, parts: Iterable[object]) -> None:
+    """Add to a digest what of these parts is text or bytes."""
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        if isinstance(data, bytes):
+            digest.update(len(data).to_bytes(8, "big") + data)
 
 
 class Unobserved:

@@ -11,8 +11,12 @@ time, chance and answers come from there, and code that asks for something else 
                └──────────────────────────────────────────────────────┘
 
 The sandbox of Temporal is not used: the determinism check of ``orchestrator check`` takes its place. Two workers whose
-code differs are noticed by the names of activities, which hold a digest of all that goes with them; then this task
-fails, is tried again until the code is back, and nothing is sent.
+code differs are noticed by the names of activities, which hold a digest of their requests and of all that the code has
+done before; then this task fails, is tried again until the code is back, and nothing is sent.
+
+Nobody asks a workflow how its saga stands: all of that is in the history once a task of the workflow has ended. For the
+server's client lets a query see events that no task has seen yet, and what the code makes of them then, with the time
+of the task before, a replay would not make of them.
 """
 
 from __future__ import annotations
@@ -37,7 +41,16 @@ from orchestrator.engine.temporal.hosting.beginning import keys, new_saga
 from orchestrator.engine.temporal.hosting.hosted import HostedSaga, Serving
 from orchestrator.engine.temporal.hosting.outgoing import Outgoing
 from orchestrator.engine.temporal.hosting.publishing import Publishing
-from orchestrator.engine.temporal.wire import bytes_of, read, read_answer, read_delta, text_of, write, write_delta
+from orchestrator.engine.temporal.wire import (
+    bytes_of,
+    read,
+    read_answer,
+    read_delta,
+    text_of,
+    write,
+    write_delta,
+    write_live,
+)
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
@@ -53,6 +66,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.channel import Caller
@@ -66,7 +80,6 @@ _LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
 _TELL_AT_MOST: Final = timedelta(hours=1)
 _SMALL_BYTES: Final = 50_000
-_PAGE_ENTRIES: Final = 1_000
 _TEXT_BYTES: Final = 600_000
 """By so many, what just fits beside them grows when it is written as text."""
 
@@ -94,6 +107,7 @@ class SagaWorkflow:
         self._most_events = names.RUN_EVENTS
         self._stays = self._was_full = False
         self._children: dict[str, None] = {}
+        self._waiting: list[Waiting] = []
 
     @workflow.run
     async def run(self, opening: bytes, journal: bytes) -> bytes:
@@ -121,7 +135,9 @@ class SagaWorkflow:
             saga.recover()
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
+        writing = asyncio.ensure_future(self._write_down(saga))
         await self._host(saga)
+        writing.cancel()
         return await saga.flush() if saga.flushed < len(saga.entries) else b""
 
     async def _host(self, saga: HostedSaga) -> None:
@@ -153,11 +169,12 @@ class SagaWorkflow:
     async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
         """Wait for a condition, or for so long. If the workflow is cancelled by then, the saga is cancelled."""
         limit = None if seconds is None else timedelta(seconds=seconds)
+        until = saga.timers.after(seconds or 0.0)
         while True:
             try:
                 await workflow.wait_condition(condition, timeout=limit)
             except TimeoutError:
-                return
+                return saga.timers.has_passed(until)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if workflow.cancellation_reason() is None or task is None:
@@ -165,7 +182,7 @@ class SagaWorkflow:
                 task.uncancel()
                 self._cancelling = asyncio.ensure_future(self._cancel_from_outside(saga))
                 continue
-            return
+            return None
 
     async def _cancel_from_outside(self, saga: HostedSaga) -> None:
         why = workflow.cancellation_reason() or "cancelled with a tool of Temporal"
@@ -210,10 +227,29 @@ class SagaWorkflow:
             args=[write(told=told, until=saga.told), await saga.flush_whole(_SMALL_BYTES)],
             start_to_close_timeout=_TELL,
             schedule_to_close_timeout=_TELL_AT_MOST,
+            heartbeat_timeout=names.HEARTBEAT,
         )
         await self._until(telling.done, saga)
         if not telling.cancelled() and (error := telling.exception()) is not None:
             workflow.logger.warning("the observer was not told: %s", error)
+
+    async def _write_down(self, saga: HostedSaga) -> None:
+        """At the end of each task, put into the history what is new, and went there with nothing else."""
+        while True:
+            await workflow.wait_condition(lambda: self._has_news(saga))
+            executor = saga.executor
+            assert executor is not None
+            self._waiting = executor.waiting
+            delta = await saga.flush(most=_SMALL_BYTES)
+            live = write_live(delta, self._waiting, backs_off=executor.backs_off)
+            workflow.upsert_memo({names.LIVE_MEMO: live})
+
+    def _has_news(self, saga: HostedSaga) -> bool:
+        """Of a saga that is being advanced; at rest, the observer is told, and that puts it there."""
+        executor = saga.executor
+        if executor is None or saga.leaving:
+            return False
+        return saga.flushed < len(saga.entries) or executor.waiting != self._waiting
 
     async def _leave(self, saga: HostedSaga) -> None:
         """Go on in a new run, which is given the journal; or stay, where Temporal does not carry so much."""
@@ -271,25 +307,6 @@ class SagaWorkflow:
         )
         if cause is not None:
             workflow.upsert_memo({names.CAUSE_MEMO: write(**cause._asdict())})
-
-    @workflow.query(name=names.JOURNAL)
-    def journal(self, first: int) -> bytes:
-        """So many entries from this one on as one answer can hold, and what the saga waits for now."""
-        assert self.saga is not None
-        entries = self.saga.entries[first:]
-        last = min(len(entries), _PAGE_ENTRIES)
-        while len(page := write_delta(first, entries[:last])) > names.MOST_TOGETHER_BYTES and last > 1:
-            last //= 2
-        executor = self.saga.executor
-        waiting = [] if executor is None else executor.waiting
-        about = write(
-            number=len(self.saga.entries),
-            backs_off=executor is not None and executor.backs_off,
-            waiting=[[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting],
-        )
-        if len(page) > names.MOST_TOGETHER_BYTES:
-            raise ValueError("an entry is larger than an answer can be; the history has it in pieces")
-        return about + b"\n" + page
 
     @workflow.query(name=names.HAS_TOLD)
     def has_told(self, sink: str) -> bool:
@@ -383,13 +400,14 @@ async def _attempt(
     if len(request) > names.MOST_PAYLOAD_BYTES:
         return Rejected(too_large("the request", len(request)), echoed=True)
     about = write(method=command.name, metadata=metadata, timeout=timeout)
+    digest = saga.digest(command.name, *(text for pair in metadata for text in pair), request)
     delta = await saga.flush(len(about) + len(request))
     try:
         data: bytes = await workflow.execute_activity(
             activity,
             args=[about, request, delta],
             # With another id than the history holds, the server's client refuses to go on: the code has diverged.
-            activity_id=f"{dict(metadata)['idempotency-key']}~{digest_of(about, request, delta)}",
+            activity_id=f"{dict(metadata)['idempotency-key']}~{digest}",
             start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
             heartbeat_timeout=names.HEARTBEAT,
             retry_policy=_ONCE,
@@ -435,14 +453,6 @@ def child_start(served: ServedSaga, request: bytes, known: Mapping[str, str]) ->
         traceparent=known.get("traceparent", ""),
         parent_id=known["saga-id"],
     )
-
-
-def digest_of(*parts: bytes) -> str:
-    """What tells whether an activity was given the same."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()[:32]
 
 
 def too_large(what: str, size: int, most: int = names.MOST_PAYLOAD_BYTES) -> Failure:
