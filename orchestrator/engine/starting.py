@@ -18,6 +18,8 @@ from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.priority import Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from orchestrator.engine.sagas import Served
@@ -57,6 +59,28 @@ def start_request(
         attributes=attributes_of(served, message),
         traceparent=traceparent,
         priority=priority,
+    )
+
+
+def child_start(served: Served, saga_id: str, request: bytes, known: Mapping[str, str]) -> StartSaga:
+    """How the child that a command is, is started.
+
+    Args:
+        served: the definition of the child.
+        saga_id: its id.
+        request: its input, serialized.
+        known: the metadata of the command.
+    """
+    definition = served.definition
+    return StartSaga(
+        saga_id=saga_id,
+        definition=definition.name,
+        version=definition.version,
+        input=request,
+        digest=hashlib.sha256(request).digest(),
+        attributes=attributes_of(served, definition.input.FromString(request)),
+        traceparent=known.get("traceparent", ""),
+        parent_id=known["saga-id"],
     )
 
 

@@ -44,6 +44,11 @@ def idempotency_key(saga_id: str, key: str) -> str:
     return f"{saga_id}/{key}"
 
 
+def child_id(command: str) -> str:
+    """The id of the saga that a command is, where it is a child, from the command's idempotency key."""
+    return bounded(command, LONGEST_SAGA_ID)
+
+
 _COMPENSATION = "compensation:"
 
 

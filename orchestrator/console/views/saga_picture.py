@@ -11,7 +11,7 @@ from orchestrator.console.drawing.flow import flow_svg
 from orchestrator.console.drawing.spans import SECOND
 from orchestrator.console.drawing.timeline import timeline_svg
 from orchestrator.errors import SagaNotFound
-from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded, idempotency_key
+from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.state import ENDED
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def preview_picture(sagas: Sagas, state: SagaState, keys: Sequence[str]) -> Mark
 def children_of(state: SagaState) -> list[ChildLink]:
     """The children of a saga, in the order in which they began."""
     return [
-        ChildLink(command.key, bounded(idempotency_key(state.saga_id, command.key), LONGEST_SAGA_ID))
+        ChildLink(command.key, child_id(idempotency_key(state.saga_id, command.key)))
         for command in state.commands.values()
         if command.method.partition(".")[0] == SERVICE
     ]

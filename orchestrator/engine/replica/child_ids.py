@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.errors import SagaNotFound
-from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded, idempotency_key
+from orchestrator.journal.keys import child_id, idempotency_key
 
 if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
 
 
-async def child_id(journal: Journal, key: str) -> str:
-    """The idempotency key of the command; where that is long, a shorter one, unless the child has it already."""
-    bounded_key = bounded(key, LONGEST_SAGA_ID)
-    if bounded_key != key and await journal.find(key) is not None:
+async def known_child_id(journal: Journal, key: str) -> str:
+    """The id of the child with this idempotency key; the key itself, where the child has it already."""
+    found = child_id(key)
+    if found != key and await journal.find(key) is not None:
         return key
-    return bounded_key
+    return found
 
 
 async def child_of(worker: Worker, saga_id: str, command: CommandState) -> SagaState | None:
@@ -31,6 +31,6 @@ async def child_of(worker: Worker, saga_id: str, command: CommandState) -> SagaS
     if not command.method.startswith(f"{SERVICE}."):
         return None
     try:
-        return await worker.get(await child_id(worker.adapters.journal, idempotency_key(saga_id, command.key)))
+        return await worker.get(await known_child_id(worker.adapters.journal, idempotency_key(saga_id, command.key)))
     except SagaNotFound:
         return None

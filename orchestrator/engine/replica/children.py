@@ -7,7 +7,6 @@ the command is, :func:`~orchestrator.analysis.plan.child_command.child_command` 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE, child_command
@@ -15,8 +14,8 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.replica.acting.acts import Acts
-from orchestrator.engine.replica.child_ids import child_id
-from orchestrator.engine.sagas import StartSaga
+from orchestrator.engine.replica.child_ids import known_child_id
+from orchestrator.engine.starting import child_start
 from orchestrator.errors import JournalError, SagaDeleted, SagaExists
 from orchestrator.journal.outcome import Failure, Unknown
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.channel import Caller
@@ -99,18 +99,7 @@ class _Children:
         Raises:
             JournalError: the journal cannot be asked for its id.
         """
-        definition = self._served.definition
-        message = definition.input.FromString(request)
-        return StartSaga(
-            saga_id=await child_id(self._worker.adapters.journal, key),
-            definition=definition.name,
-            version=definition.version,
-            input=request,
-            digest=hashlib.sha256(request).digest(),
-            attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
-            traceparent=known.get("traceparent", ""),
-            parent_id=known["saga-id"],
-        )
+        return child_start(self._served, await known_child_id(self._worker.adapters.journal, key), request, known)
 
 
 def _unavailable(error: JournalError) -> Unknown:

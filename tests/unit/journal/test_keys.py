@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import child, saga, scope
-from orchestrator.engine.replica import child_ids
 from orchestrator.engine.run import issuing
+from orchestrator.journal import keys
 from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded, related, relation
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
@@ -126,7 +126,7 @@ async def test_a_crash_finds_the_children_that_run_by_the_ids_they_have(
     never = Answer()
     world.participants.scripts["ReserveStock"].append(never)
     if ids_were_unbounded:
-        monkeypatch.setattr(child_ids, "LONGEST_SAGA_ID", UNBOUNDED)
+        monkeypatch.setattr(keys, "LONGEST_SAGA_ID", UNBOUNDED)
     run = asyncio.ensure_future(world.process().worker.start(order_of(world.definitions[0]), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()

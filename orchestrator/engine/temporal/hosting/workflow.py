@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,8 +33,8 @@ from temporalio.workflow import ParentClosePolicy
 
 from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.sagas import Signal, StartSaga
-from orchestrator.engine.starting import attributes_of
+from orchestrator.engine.sagas import Signal
+from orchestrator.engine.starting import child_start
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.hosting.beginning import keys, new_saga
 from orchestrator.engine.temporal.hosting.hosted import HostedSaga, Serving
@@ -56,17 +55,17 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.decisions import CommandDecision
 from orchestrator.journal.four_eyes import second_person_needed
-from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded, idempotency_key
+from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.sagas import Waiting
+    from orchestrator.engine.sagas import StartSaga, Waiting
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.channel import Caller
@@ -270,7 +269,7 @@ class SagaWorkflow:
 
     async def _end(self, saga: HostedSaga) -> None:
         children = [
-            bounded(idempotency_key(saga.state.saga_id, command.key), LONGEST_SAGA_ID)
+            child_id(idempotency_key(saga.state.saga_id, command.key))
             for command in saga.state.commands.values()
             if command.method.startswith(f"{SERVICE}.")
         ]
@@ -426,33 +425,18 @@ def child_caller_of(command: Command, served: ServedSaga) -> Caller:
 
     async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
         running: SagaWorkflow = workflow.instance()
-        start = child_start(served, request, dict(metadata))
+        known = dict(metadata)
+        start = child_start(served, child_id(known.get("compensates") or known["idempotency-key"]), request, known)
         if len(request) > names.MOST_CHILD_BYTES:
             return Rejected(too_large("the child's input", len(request), names.MOST_CHILD_BYTES), echoed=True)
         if command.method.endswith(ROLLBACK):
             tombstone = text_of(new_saga(start, served, running.now(), tombstone=True)[1])
-            known = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
-            return await _attempt(names.ROLL_BACK_CHILD, command, b"", known, timeout)
+            about = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
+            return await _attempt(names.ROLL_BACK_CHILD, command, b"", about, timeout)
         await running.start_child(start, served)
         return await _attempt(names.AWAIT_CHILD, command, b"", (*metadata, ("child-id", start.saga_id)), timeout)
 
     return call
-
-
-def child_start(served: ServedSaga, request: bytes, known: Mapping[str, str]) -> StartSaga:
-    """How the child of a command is started: under the idempotency key of the command."""
-    definition = served.definition
-    message = definition.input.FromString(request)
-    return StartSaga(
-        saga_id=bounded(known.get("compensates") or known["idempotency-key"], LONGEST_SAGA_ID),
-        definition=definition.name,
-        version=definition.version,
-        input=request,
-        digest=hashlib.sha256(request).digest(),
-        attributes=attributes_of(served, message),
-        traceparent=known.get("traceparent", ""),
-        parent_id=known["saga-id"],
-    )
 
 
 def too_large(what: str, size: int, most: int = names.MOST_PAYLOAD_BYTES) -> Failure:
