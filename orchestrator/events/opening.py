@@ -12,7 +12,7 @@ from orchestrator.connections.renewed_context import RenewedContext
 from orchestrator.contract.addresses import TLS
 from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import NATS, SinkAddress, read_address
-from orchestrator.events.http.signing import read_secrets
+from orchestrator.events.http.signing import SecretsFile, unsigned
 from orchestrator.events.http.sink import Webhook
 from orchestrator.events.nats.sink import NatsSink
 
@@ -72,9 +72,9 @@ def _nats_sink(address: SinkAddress, nats: NatsSecurity, *, insecure: bool) -> N
 
 def _webhook(address: SinkAddress, files: SinkFiles, *, insecure: bool) -> Webhook:
     path = files.secrets.get(address.name)
-    secrets = () if path is None else read_secrets(address.name, path)
+    secrets = unsigned if path is None else SecretsFile(address.name, path).at
     is_open = address.scheme == "http"
-    if address.is_away and (is_open or not secrets):
+    if address.is_away and (is_open or path is None):
         what = "without TLS" if is_open else f"unsigned: name its secret, {_PREFIX}SECRETS={address.name}=<file>"
         _refuse_open(address, what, insecure=insecure)
     return Webhook(address, secrets, None if is_open else _context(files.tls_ca))

@@ -7,12 +7,12 @@ one for each secret: while a secret is exchanged, the receiver finds the one tha
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import SettingsError
+from orchestrator.participant.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,22 +24,49 @@ SIGNATURE: Final = "webhook-signature"
 
 _PREFIX: Final = "whsec_"
 _LEAST_BYTES: Final = 24
+_LOOK_SECONDS: Final = 1.0
 
 
-def read_secrets(name: str, path: Path) -> tuple[bytes, ...]:
-    """The secrets in a file, one a line, as ``whsec_<base64>``; the first is the newest.
+class SecretsFile:
+    """The secrets in a file, one a line, as ``whsec_<base64>``; it is read again when it changes.
+
+    Args:
+        name: of the sink that they are for.
+        path: the file.
 
     Raises:
         SettingsError: there is no such file, or it holds no secret of 24 bytes or more.
     """
-    where = f"ORCHESTRATOR_EVENTS_SECRETS, {name}"
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        secrets = tuple(base64.b64decode(line.removeprefix(_PREFIX), validate=True) for line in lines)
-    except (OSError, UnicodeDecodeError, binascii.Error) as error:
-        raise SettingsError(f"{where}: {path}: {error}") from None
+
+    def __init__(self, name: str, path: Path) -> None:
+        try:
+            self._file = WatchedFiles([path], _secrets, settled=True)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"ORCHESTRATOR_EVENTS_SECRETS, {name}: {path}: {error}") from None
+        self._looked_at = 0.0
+
+    def at(self, now: float) -> Sequence[bytes]:
+        """Those that hold, as the file was within the last seconds.
+
+        Args:
+            now: seconds since the epoch, UTC.
+        """
+        if not 0.0 <= now - self._looked_at < _LOOK_SECONDS:
+            self._looked_at = now
+            self._file.refresh()
+        return self._file.content
+
+
+def unsigned(_now: float) -> Sequence[bytes]:
+    """No secrets: the receiver does not ask for any."""
+    return ()
+
+
+def _secrets(content: bytes) -> tuple[bytes, ...]:
+    lines = [line.strip() for line in content.decode().splitlines() if line.strip()]
+    secrets = tuple(base64.b64decode(line.removeprefix(_PREFIX), validate=True) for line in lines)
     if not secrets or any(len(secret) < _LEAST_BYTES for secret in secrets):
-        raise SettingsError(f"{where}: {path}: write whsec_<base64 of {_LEAST_BYTES} random bytes or more>, one a line")
+        raise ValueError(f"write whsec_<base64 of {_LEAST_BYTES} random bytes or more>, one a line")
     return secrets
 
 

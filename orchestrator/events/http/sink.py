@@ -43,7 +43,7 @@ class Webhook:
 
     Args:
         address: where it is.
-        secrets: with which what is sent is signed; none for a receiver that does not ask for that.
+        secrets: those with which what is sent at an instant, in seconds since the epoch, UTC, is signed.
         context: what each connection is secured with; ``None`` for http.
         timeout: seconds that one delivery takes at most.
         now: seconds since the epoch, UTC.
@@ -54,7 +54,7 @@ class Webhook:
     def __init__(
         self,
         address: SinkAddress,
-        secrets: Sequence[bytes],
+        secrets: Callable[[float], Sequence[bytes]],
         context: ssl.SSLContext | None,
         timeout: float = 10.0,
         now: Callable[[], float] = time.time,
@@ -78,7 +78,8 @@ class Webhook:
             return None
         form = structured_form if self._address.structured else binary_form
         headers, body = form(event, self._address.data_format)
-        headers |= signature_headers(self._secrets, event.event.event_id, int(self._now()), body)
+        now = self._now()
+        headers |= signature_headers(self._secrets(now), event.event.event_id, int(now), body)
         try:
             async with asyncio.timeout(self.timeout):
                 return await self._post(headers, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import ssl
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from cloudevents.core.formats.json import JSONFormat
 from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import read_address
+from orchestrator.events.http.signing import SecretsFile
 from orchestrator.events.http.sink import Webhook
 from orchestrator.events.opening import SinkFiles, open_sinks
 from orchestrator.journal.events import OutboxEvent
@@ -48,7 +50,9 @@ EVENT = KeptEvent(
 
 
 def webhook(receiver: Receiver, query: str = "", timeout: float = 5.0) -> Webhook:
-    return Webhook(read_address("billing", receiver.url + query), [SECRET], None, timeout, now=lambda: 1_700_000_555)
+    return Webhook(
+        read_address("billing", receiver.url + query), lambda _: [SECRET], None, timeout, now=lambda: 1_700_000_555
+    )
 
 
 async def told(receiver: Receiver, query: str = "", event: KeptEvent = EVENT, timeout: float = 5.0) -> NotTaken | None:  # noqa: ASYNC109 - the sink's
@@ -130,6 +134,35 @@ async def test_what_is_sent_is_signed_with_its_id_and_its_time() -> None:
         assert post.headers["webhook-timestamp"] == "1700000555"
         assert post.headers["webhook-signature"] == f"v1,{expected}"
         assert json.loads(post.body)["id"] == EVENT.event.event_id, "the signature covers what the event says"
+
+
+async def test_secrets_are_exchanged_without_a_restart_and_a_broken_file_changes_nothing(tmp_path: Path) -> None:
+    file, second, seconds = tmp_path / "secrets", b"\x03" * 32, itertools.count(1_700_000_000, 2)
+
+    def write(*secrets: bytes) -> None:
+        put(file, "".join(f"whsec_{base64.b64encode(secret).decode()}\n" for secret in secrets).encode())
+
+    write(SECRET)
+    async with receiving() as receiver:
+        secrets = SecretsFile("billing", file).at
+        sink = Webhook(read_address("billing", receiver.url), secrets, None, now=lambda: next(seconds))
+
+        async def signatures() -> int:
+            for _ in range(2):  # a file that has just changed may not be whole yet
+                await sink.tell(EVENT)
+            return len(receiver.posts[-1].headers["webhook-signature"].split())
+
+        assert await signatures() == 1
+        write(second, SECRET)
+        assert await signatures() == 2
+        put(file, b"whsec_?")
+        assert await signatures() == 2
+        write(second)
+        assert await signatures() == 1
+        await sink.close()
+        signed = f"{EVENT.event.event_id}.{receiver.posts[-1].headers['webhook-timestamp']}.".encode()
+        expected = hmac.new(second, signed + receiver.posts[-1].body, hashlib.sha256).digest()
+        assert receiver.posts[-1].headers["webhook-signature"] == f"v1,{base64.b64encode(expected).decode()}"
 
 
 @pytest.mark.parametrize(
