@@ -20,7 +20,6 @@ START_SCHEDULED: Final = "start_scheduled"
 DECIDE_START: Final = "decide_scheduled_start"
 
 ACT: Final = "act"
-HAS_TOLD: Final = "has_told"
 
 DEFINITION: Final = "SagaDefinition"
 VERSION: Final = "SagaVersion"

@@ -29,6 +29,7 @@ from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
 from orchestrator.engine.temporal.finding.history import read_start
 from orchestrator.engine.temporal.finding.listing import Listing
+from orchestrator.engine.temporal.finding.told import has_told
 from orchestrator.engine.temporal.finding.watching import Watching
 from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
 from orchestrator.engine.temporal.wire import read_delta, text_of, write, write_delta
@@ -321,8 +322,7 @@ class TemporalSagas:
 
     async def has_told(self, saga_id: str, sink: str) -> bool:
         """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
-        async with told_as_journal_errors(saga_id):
-            return await self._workflows.has_told(saga_id, sink)
+        return await has_told(self._client, saga_id, sink)
 
     async def _look(self, saga_id: str) -> Asked:
         asked = await self._workflows.look(saga_id)

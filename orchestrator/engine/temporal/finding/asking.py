@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
-    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
 )
-from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.engine.temporal import names
@@ -47,7 +44,6 @@ if TYPE_CHECKING:
 _KINDS: Final = {
     kind.__name__: kind for kind in (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
 }
-_QUERY: Final = timedelta(seconds=5)
 _AGAIN_SECONDS: Final = 0.05
 _SHORTEST_PATIENCE_SECONDS: Final = 15.0
 """So long an act waits at least for a worker: one that was killed is given up after seconds."""
@@ -144,21 +140,6 @@ class Workflows:
             if "again" not in answer:
                 return True
             await asyncio.sleep(_AGAIN_SECONDS)
-
-    async def has_told(self, saga_id: str, sink: str) -> bool:
-        """Whether the workflow of a saga has told a sink all it has; where it has ended, it tells no more."""
-        handle = self._client.get_workflow_handle(saga_id)
-        try:
-            told: bool = await handle.query(
-                names.HAS_TOLD,
-                sink,
-                result_type=bool,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=_QUERY,
-            )
-        except WorkflowQueryRejectedError:
-            return True
-        return told
 
     async def _ensure_there(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):

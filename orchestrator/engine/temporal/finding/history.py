@@ -98,7 +98,7 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
     pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
-        parts += [read_delta(whole) for data in _deltas(event) if (whole := pieces.add(data))]
+        parts += [read_delta(whole) for data in deltas_of(event) if (whole := pieces.add(data))]
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
@@ -114,7 +114,7 @@ async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], S
     """Why the latest run is there, and the entries it began with; as little of its history as can be is read."""
     async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
         opening = read(event.workflow_execution_started_event_attributes.input.payloads[0].data)
-        return opening, [entry for data in _deltas(event) for entry in read_delta(data)[1]]
+        return opening, [entry for data in deltas_of(event) for entry in read_delta(data)[1]]
     return {}, []
 
 
@@ -138,7 +138,7 @@ def _live(event: HistoryEvent) -> Live | None:
     return read_live(fields[names.LIVE_MEMO].data) if names.LIVE_MEMO in fields else None
 
 
-def _deltas(event: HistoryEvent) -> Iterator[bytes]:
+def deltas_of(event: HistoryEvent) -> Iterator[bytes]:
     """The parts of a journal that an event brings."""
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
         live = _live(event)

@@ -135,8 +135,10 @@ class SagaWorkflow:
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
         writing = asyncio.ensure_future(self._write_down(saga))
-        await self._host(saga)
-        writing.cancel()
+        try:
+            await self._host(saga)
+        finally:
+            writing.cancel()
         return await saga.flush() if saga.flushed < len(saga.entries) else b""
 
     async def _host(self, saga: HostedSaga) -> None:
@@ -306,11 +308,6 @@ class SagaWorkflow:
         )
         if cause is not None:
             workflow.upsert_memo({names.CAUSE_MEMO: write(**cause._asdict())})
-
-    @workflow.query(name=names.HAS_TOLD)
-    def has_told(self, sink: str) -> bool:
-        """Whether a sink was told all that this saga tells by itself: what a parent tells of it comes after that."""
-        return self._publishing is not None and self._publishing.has_told(sink)
 
     @workflow.update(name=names.ACT)
     async def act(self, request: bytes) -> bytes:
