@@ -147,9 +147,10 @@ class Doors:
         """Answer from now on: the API, which tells its health, once the console does."""
         if self._console is not None:
             await self._console.start()
-            _log.info("console listening on %s", self._console.address)
         await self._api.start()
         _log.info("orchestrator listening on %s", self._api.address)
+        if self._console is not None:
+            _log.info("console listening on %s", self._console.address)
 
     def be_ready(self, is_ready: bool) -> None:
         """Say of the API's health whether it can do what it is asked for."""
