@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.hosting.workflow import too_large
+from orchestrator.engine.temporal.hosting.attempts import too_large
 from orchestrator.engine.temporal.wire import Answered, bytes_of, read, read_delta, read_events, write_answer
 from orchestrator.errors import JournalError, SagaNotFound
 from orchestrator.journal.fold import fold

@@ -50,6 +50,9 @@ MOST_CHILD_BYTES: Final = 1_300_000
 MOST_TOGETHER_BYTES: Final = 2_000_000
 """So much goes into one command or start, of the 2,097,152 bytes that Temporal takes."""
 
+SMALL_BYTES: Final = 50_000
+"""So much of a journal may go along once more, or be kept where the server keeps it twice."""
+
 HEARTBEAT: Final = timedelta(seconds=8)
 """An activity of which nothing is heard for so long is lost."""
 

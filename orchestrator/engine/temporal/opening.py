@@ -33,9 +33,10 @@ from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.activities import Activities
+from orchestrator.engine.temporal.hosting.attempts import caller_of, child_caller_of
 from orchestrator.engine.temporal.hosting.ports import CommandsByActivity, NeverOpen
 from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
-from orchestrator.engine.temporal.hosting.workflow import SERVING, SagaWorkflow, caller_of, child_caller_of
+from orchestrator.engine.temporal.hosting.workflow import SERVING, SagaWorkflow
 from orchestrator.engine.temporal.sagas import TemporalSagas
 from orchestrator.engine.temporal.schedules.kept import running_by_hand, workers_of
 from orchestrator.engine.temporal.schedules.starting import ScheduledStarts, StartScheduled

@@ -27,28 +27,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
-from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE
-from orchestrator.contract.status_code import StatusCode
+from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.sagas import Signal
-from orchestrator.engine.starting import child_start
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.hosting.beginning import keys, new_saga
+from orchestrator.engine.temporal.hosting.beginning import new_saga
+from orchestrator.engine.temporal.hosting.growth import Growth
 from orchestrator.engine.temporal.hosting.hosted import HostedSaga, Serving
 from orchestrator.engine.temporal.hosting.outgoing import Outgoing
 from orchestrator.engine.temporal.hosting.publishing import Publishing
+from orchestrator.engine.temporal.hosting.showing import Showing
 from orchestrator.engine.temporal.wire import (
     bytes_of,
     read,
-    read_answer,
     read_delta,
     text_of,
     write,
     write_delta,
-    write_live,
 )
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
@@ -56,33 +54,24 @@ from orchestrator.journal.acts import Act
 from orchestrator.journal.decisions import CommandDecision
 from orchestrator.journal.four_eyes import second_person_needed
 from orchestrator.journal.keys import child_id, idempotency_key
-from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.sagas import StartSaga, Waiting
-    from orchestrator.journal.outcome import Outcome
-    from orchestrator.journal.state import SagaState
-    from orchestrator.ports.channel import Caller
+    from orchestrator.engine.sagas import StartSaga
 
 SERVING: Final = "orchestrator_serving"
 """Under this name a worker hands what it serves to the workflows that it hosts."""
 
-_ONCE: Final = RetryPolicy(maximum_attempts=1)
-_GRACE_SECONDS: Final = 30.0
 _LAST_EVENTS_SECONDS: Final = 1.0
 _TELL: Final = timedelta(minutes=1)
 _TELL_AT_MOST: Final = timedelta(hours=1)
-_SMALL_BYTES: Final = 50_000
 _TEXT_BYTES: Final = 600_000
 """By so many, what just fits beside them grows when it is written as text."""
 
-_FULL_RUNS: Final = 5
 _FULL: Final = (
     "its journal is larger than Temporal carries into a new run, and this run has come near to its most; "
     "cancel it while there is room for its rollback, or resume it, and the server may end it"
@@ -102,11 +91,9 @@ class SagaWorkflow:
         self._publishing: Publishing | None = None
         self._released = False
         self._cancelling: asyncio.Future[None] | None = None
-        self._shown: tuple[Any, ...] = ()
-        self._most_events = names.RUN_EVENTS
-        self._stays = self._was_full = False
+        self._showing: Showing | None = None
+        self._growth = Growth(names.RUN_EVENTS)
         self._children: dict[str, None] = {}
-        self._waiting: list[Waiting] = []
 
     @workflow.run
     async def run(self, opening: bytes, journal: bytes) -> bytes:
@@ -125,8 +112,8 @@ class SagaWorkflow:
         )
         self._publishing = Publishing(saga, published)
         self._publishing.go_on()
-        self._shown = _shown(saga.state)
-        self._most_events = serving.most_events
+        self._showing = showing = Showing(saga)
+        self._growth = Growth(serving.most_events)
         saga.told = told.get("told", 0)
         if told["why"] == "start":
             saga.begin()
@@ -134,7 +121,7 @@ class SagaWorkflow:
             saga.recover()
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
-        writing = asyncio.ensure_future(self._write_down(saga))
+        writing = asyncio.ensure_future(showing.write_down())
         try:
             await self._host(saga)
         finally:
@@ -143,9 +130,9 @@ class SagaWorkflow:
 
     async def _host(self, saga: HostedSaga) -> None:
         while True:
-            await self._until(lambda: saga.executor is None or self._is_long() or self._is_full(), saga)
-            if saga.executor is not None and self._is_full():
-                self._was_full = True
+            await self._until(lambda: saga.executor is None or self._growth.is_long or self._growth.is_full, saga)
+            if saga.executor is not None and self._growth.is_full:
+                self._growth.was_full = True
                 await saga.suspend(Reason(ReasonCode.ENGINE_FAILED, _FULL))
             elif saga.executor is not None and not saga.leaving:
                 saga.leave()
@@ -157,7 +144,7 @@ class SagaWorkflow:
                 await self._tell(saga)
             if saga.executor is not None:
                 continue
-            if saga.left or (self._is_long() and not self._is_over(saga)):
+            if saga.left or (self._growth.is_long and not self._is_over(saga)):
                 await self._leave(saga)
                 continue
             if self._is_over(saga):
@@ -192,23 +179,6 @@ class SagaWorkflow:
         except ActRefused as refused:
             workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
 
-    def _is_long(self) -> bool:
-        """The history is so long that the saga should go on in a new run, which can be given its journal."""
-        if self._stays:
-            return False
-        return workflow.info().is_continue_as_new_suggested() or self._has_grown(1)
-
-    def _is_full(self) -> bool:
-        """It is so long that the server will end the workflow soon; that is said once, and a rollback has room."""
-        return self._stays and not self._was_full and self._has_grown(_FULL_RUNS)
-
-    def _has_grown(self, runs: int) -> bool:
-        info = workflow.info()
-        return (
-            info.get_current_history_length() > runs * self._most_events
-            or info.get_current_history_size() > runs * names.RUN_BYTES
-        )
-
     def _is_over(self, saga: HostedSaga) -> bool:
         """Nothing follows. A child that has completed may still be rolled back with its parent."""
         if saga.executor is not None or saga.state.status not in ENDED:
@@ -225,7 +195,7 @@ class SagaWorkflow:
         told, saga.told = saga.told, len(saga.entries)
         telling = workflow.start_activity(
             names.TELL,
-            args=[write(told=told, until=saga.told), await saga.flush_whole(_SMALL_BYTES)],
+            args=[write(told=told, until=saga.told), await saga.flush_whole(names.SMALL_BYTES)],
             start_to_close_timeout=_TELL,
             schedule_to_close_timeout=_TELL_AT_MOST,
             heartbeat_timeout=names.HEARTBEAT,
@@ -233,24 +203,6 @@ class SagaWorkflow:
         await self._until(telling.done, saga)
         if not telling.cancelled() and (error := telling.exception()) is not None:
             workflow.logger.warning("the observer was not told: %s", error)
-
-    async def _write_down(self, saga: HostedSaga) -> None:
-        """At the end of each task, put into the history what is new, and went there with nothing else."""
-        while True:
-            await workflow.wait_condition(lambda: self._has_news(saga))
-            executor = saga.executor
-            assert executor is not None
-            self._waiting = executor.waiting
-            delta = await saga.flush(most=_SMALL_BYTES)
-            live = write_live(delta, self._waiting, backs_off=executor.backs_off)
-            workflow.upsert_memo({names.LIVE_MEMO: live})
-
-    def _has_news(self, saga: HostedSaga) -> bool:
-        """Of a saga that is being advanced; at rest, the observer is told, and that puts it there."""
-        executor = saga.executor
-        if executor is None or saga.leaving:
-            return False
-        return saga.flushed < len(saga.entries) or executor.waiting != self._waiting
 
     async def _leave(self, saga: HostedSaga) -> None:
         """Go on in a new run, which is given the journal; or stay, where Temporal does not carry so much."""
@@ -260,7 +212,7 @@ class SagaWorkflow:
         await self._until(workflow.all_handlers_finished, saga)
         journal = write_delta(0, saga.entries)
         if len(journal) > names.MOST_TOGETHER_BYTES:
-            self._stays = True
+            self._growth.stays = True
             saga.stay()
             return
         publishing.stop()
@@ -288,26 +240,8 @@ class SagaWorkflow:
         """What is new is told to those who are to hear of it."""
         if self._publishing is not None:
             self._publishing.go_on()
-        self._show()
-
-    def _show(self) -> None:
-        """Let lists see what has changed."""
-        assert self.saga is not None
-        shown = _shown(self.saga.state)
-        if shown == self._shown:
-            return
-        self._shown = shown
-        status, ended_at, cause = shown
-        workflow.upsert_search_attributes(
-            [
-                keys.STATUS.value_set(str(status)),
-                keys.REASON.value_set(cause.code) if cause else keys.REASON.value_unset(),
-                keys.COMMAND.value_set(cause.command) if cause and cause.command else keys.COMMAND.value_unset(),
-                keys.ENDED_AT.value_set(ended_at) if ended_at else keys.ENDED_AT.value_unset(),
-            ]
-        )
-        if cause is not None:
-            workflow.upsert_memo({names.CAUSE_MEMO: write(**cause._asdict())})
+        if self._showing is not None:
+            self._showing.show()
 
     @workflow.update(name=names.ACT)
     async def act(self, request: bytes) -> bytes:
@@ -372,75 +306,3 @@ class SagaWorkflow:
                 memo=memo,
             )
         self._children[start.saga_id] = None
-
-
-def caller_of(command: Command) -> Caller:
-    """Makes one attempt at a command, by an activity of the workflow that is running."""
-
-    async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
-        return await _attempt(names.SEND_COMMAND, command, request, metadata, timeout)
-
-    return call
-
-
-async def _attempt(
-    activity: str,
-    command: Command,
-    request: bytes,
-    metadata: tuple[tuple[str, str], ...],
-    timeout: float,  # noqa: ASYNC109 - the port's
-) -> Outcome:
-    running: SagaWorkflow = workflow.instance()
-    saga = running.saga
-    assert saga is not None
-    if len(request) > names.MOST_PAYLOAD_BYTES:
-        return Rejected(too_large("the request", len(request)), echoed=True)
-    about = write(method=command.name, metadata=metadata, timeout=timeout)
-    digest = saga.digest(command.name, *(text for pair in metadata for text in pair), request)
-    delta = await saga.flush(len(about) + len(request))
-    try:
-        data: bytes = await workflow.execute_activity(
-            activity,
-            args=[about, request, delta],
-            # With another id than the history holds, the server's client refuses to go on: the code has diverged.
-            activity_id=f"{dict(metadata)['idempotency-key']}~{digest}",
-            start_to_close_timeout=timedelta(seconds=timeout + _GRACE_SECONDS),
-            heartbeat_timeout=names.HEARTBEAT,
-            retry_policy=_ONCE,
-            result_type=bytes,
-        )
-    except ActivityError as error:
-        # The worker that made the attempt is gone, and so is what it has heard.
-        return Unknown(Failure(StatusCode.UNAVAILABLE, f"the attempt was lost: {error.cause or error}", "ATTEMPT_LOST"))
-    answered = read_answer(data)
-    saga.clock.note(answered.ended_at)
-    return answered.outcome
-
-
-def child_caller_of(command: Command, served: ServedSaga) -> Caller:
-    """Makes one attempt at a child: it is a child workflow, for whose end, or rollback, an activity waits."""
-
-    async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
-        running: SagaWorkflow = workflow.instance()
-        known = dict(metadata)
-        start = child_start(served, child_id(known.get("compensates") or known["idempotency-key"]), request, known)
-        if len(request) > names.MOST_CHILD_BYTES:
-            return Rejected(too_large("the child's input", len(request), names.MOST_CHILD_BYTES), echoed=True)
-        if command.method.endswith(ROLLBACK):
-            tombstone = text_of(new_saga(start, served, running.now(), tombstone=True)[1])
-            about = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
-            return await _attempt(names.ROLL_BACK_CHILD, command, b"", about, timeout)
-        await running.start_child(start, served)
-        return await _attempt(names.AWAIT_CHILD, command, b"", (*metadata, ("child-id", start.saga_id)), timeout)
-
-    return call
-
-
-def too_large(what: str, size: int, most: int = names.MOST_PAYLOAD_BYTES) -> Failure:
-    """Temporal does not carry so much."""
-    return Failure(StatusCode.RESOURCE_EXHAUSTED, f"{what} has {size} bytes; Temporal carries {most}", "TOO_LARGE")
-
-
-def _shown(state: SagaState) -> tuple[Any, ...]:
-    assert state.status is not None
-    return state.status.name, state.ended_at, state.cause
