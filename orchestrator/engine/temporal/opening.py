@@ -170,24 +170,7 @@ async def opened(
     activities = Activities(real, observer, clock, sagas, sinks)
     starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock, told)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
-        workers = [
-            Worker(
-                client,
-                task_queue=names.queue_of(*of),
-                workflows=[SagaWorkflow, StartScheduled],
-                activities=[*activities.all(), starts.decide],
-                workflow_runner=UnsandboxedWorkflowRunner(),
-                workflow_task_executor=threads,
-                interceptors=[HandOver(hosting)],
-                max_cached_workflows=options.cached_sagas,
-                workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
-                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_ACTIVITY_POLLERS),
-                sticky_queue_schedule_to_start_timeout=_STICKY,
-                graceful_shutdown_timeout=timedelta(seconds=options.grace),
-                deployment_config=_this_program(),
-            )
-            for of in sorted(hosting.served.versions)
-        ]
+        workers = _workers(client, hosting, activities, starts, options, threads)
         workers += workers_of(client, starts, {definition for definition, _ in hosting.served.versions})
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         for each in running:
@@ -199,6 +182,35 @@ async def opened(
                 breaker.shut()
             await asyncio.gather(*(worker.shutdown() for worker in workers))
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _workers(
+    client: Client,
+    hosting: Hosting,
+    activities: Activities,
+    starts: ScheduledStarts,
+    options: WorkerOptions,
+    threads: ThreadPoolExecutor,
+) -> list[Worker]:
+    """One for each version of each definition: it takes nothing else."""
+    return [
+        Worker(
+            client,
+            task_queue=names.queue_of(*of),
+            workflows=[SagaWorkflow, StartScheduled],
+            activities=[*activities.all(), starts.decide],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            workflow_task_executor=threads,
+            interceptors=[HandOver(hosting)],
+            max_cached_workflows=options.cached_sagas,
+            workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
+            activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_ACTIVITY_POLLERS),
+            sticky_queue_schedule_to_start_timeout=_STICKY,
+            graceful_shutdown_timeout=timedelta(seconds=options.grace),
+            deployment_config=_this_program(),
+        )
+        for of in sorted(hosting.served.versions)
+    ]
 
 
 def _this_program() -> WorkerDeploymentConfig:

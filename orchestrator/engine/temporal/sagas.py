@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from orchestrator.engine.receiving import received_of
 from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.engine.run.waits.journalled import journalled_waits
@@ -26,20 +25,19 @@ from orchestrator.engine.sagas import (
     Signal,
 )
 from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.acting import Acting
 from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
 from orchestrator.engine.temporal.finding.history import read_start
 from orchestrator.engine.temporal.finding.listing import Listing
 from orchestrator.engine.temporal.finding.told import has_told
 from orchestrator.engine.temporal.finding.watching import Watching
 from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
-from orchestrator.engine.temporal.wire import read_delta, text_of, write, write_delta
-from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered, SagaExists, SagaNotFound
+from orchestrator.engine.temporal.wire import read_delta, text_of, write
+from orchestrator.errors import InvalidInput, NotOffered, SagaExists, SagaNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import ONE_PERSON
-from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -104,6 +102,7 @@ class TemporalSagas:
         self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
         self._verifier: Verifier | None = None
         watching = Watching(client, self.get, clock)
+        self._acting = Acting(client, self._workflows, self._look, served, clock)
         self._listing = Listing(client, clock)
         self.suspended = self._listing.suspended
         self.watch = watching.watch
@@ -222,12 +221,12 @@ class TemporalSagas:
         self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """See the facade."""
-        await self._act(act, saga_id, why, requested_by, patience)
+        await self._acting.act(act, saga_id, why, requested_by, patience)
         return await self.get(saga_id)
 
     async def signal(self, saga_id: str, signal: Signal, *, patience: float = PATIENCE_SECONDS) -> SagaState:
         """See the facade."""
-        await self._act(Act.SIGNAL, saga_id, signal.written(), signal.requested_by, patience)
+        await self._acting.act(Act.SIGNAL, saga_id, signal.written(), signal.requested_by, patience)
         return await self.get(saga_id)
 
     async def resolve_outcome(
@@ -235,19 +234,19 @@ class TemporalSagas:
     ) -> SagaState:
         """See the facade."""
         more = {"key": key, "took_effect": took_effect, "reply": text_of(reply)}
-        await self._act(Act.RESOLVE_OUTCOME, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        await self._acting.act(Act.RESOLVE_OUTCOME, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
         return await self.get(saga_id)
 
     async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         more = {"key": key, "took_effect": False, "reply": None}
-        await self._act(Act.RESOLVE_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        await self._acting.act(Act.RESOLVE_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
         return await self.get(saga_id)
 
     async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         more = {"key": key, "took_effect": False, "reply": None}
-        await self._act(Act.SKIP_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
+        await self._acting.act(Act.SKIP_COMPENSATION, saga_id, evidence, requested_by, PATIENCE_SECONDS, **more)
         return await self.get(saga_id)
 
     def preview(self, state: SagaState) -> list[PlannedCompensation]:
@@ -333,64 +332,6 @@ class TemporalSagas:
         if len(self._waits) > _REMEMBERED:
             self._waits.popitem(last=False)
         return asked
-
-    async def _act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
-        if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
-            raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
-        try:
-            if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
-                return
-            asked = await self._look(saga_id)
-        except JournalUnavailable:
-            asked = await self._look(saga_id)
-            if not asked.diverged:
-                raise
-        if asked.broken and act in {Act.CANCEL, Act.RESUME} and not (asked.diverged and act is Act.RESUME):
-            await self._begin_again(saga_id, asked)
-            if act is Act.CANCEL:
-                await self._act(act, saga_id, why, by, patience)
-            return
-        state = fold(saga_id, asked.entries)
-        if act is Act.SIGNAL:
-            self._refuse_signal(state, why, by)
-        else:
-            refuse_illegal(act, state)
-        if state.status is Status.SUSPENDED:
-            raise NotOffered(f"nobody advances saga {saga_id}: {state.reason and state.reason.message}")
-
-    def _refuse_signal(self, state: SagaState, written: str, by: Actor) -> None:
-        served = self.find(state.definition, state.version)
-        received_of(state, Signal.read(written, by), served, ONE_PERSON, self._clock.now())
-
-    async def _begin_again(self, saga_id: str, asked: Asked) -> None:
-        """A new run for a saga that nobody advances: what may have been in flight is in doubt, and treated so."""
-        entries = asked.entries[:-1]
-        state = fold(saga_id, entries)
-        handle = self._client.get_workflow_handle(saga_id)
-        journal = write_delta(0, entries)
-        if len(journal) > names.MOST_TOGETHER_BYTES:
-            most = names.MOST_TOGETHER_BYTES
-            raise NotOffered(
-                f"the journal of saga {saga_id} has {len(journal)} bytes, and Temporal gives a new run {most} at most"
-            )
-        async with told_as_journal_errors(saga_id):
-            described = await handle.describe()
-            if asked.diverged:
-                await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
-            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
-            attributes, memo = shown_of(state, digest)
-            # What it has told since that run began, it tells again: with the same ids.
-            published = (await read_start(self._client, saga_id))[0].get("published", {})
-            why = "rest" if asked.diverged else "recover"
-            await self._client.start_workflow(
-                names.WORKFLOW,
-                args=[write(why=why, told=0, published=published), journal],
-                id=saga_id,
-                task_queue=names.queue_of(state.definition, state.version),
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=attributes,
-                memo=memo,
-            )
 
     async def _input(self, saga_id: str) -> bytes | None:
         try:

@@ -1,0 +1,123 @@
+"""Acts on sagas: the workflow is asked for them, and where nobody advances a saga, a new run of it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio.common import WorkflowIDReusePolicy
+
+from orchestrator.engine.receiving import received_of
+from orchestrator.engine.sagas import Signal
+from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
+from orchestrator.engine.temporal.finding.history import read_start
+from orchestrator.engine.temporal.hosting.beginning import shown_of
+from orchestrator.engine.temporal.wire import write, write_delta
+from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered
+from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import ONE_PERSON
+from orchestrator.journal.state import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from temporalio.client import Client
+
+    from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.journal.actor import Actor
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.clock import Clock
+
+
+class Acting:
+    """Acts on the sagas of one cluster.
+
+    Args:
+        client: of that.
+        workflows: its workflows.
+        look: a saga as it stands.
+        served: the definitions that this process serves.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        workflows: Workflows,
+        look: Callable[[str], Awaitable[Asked]],
+        served: ServedSagas,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._workflows = workflows
+        self._look = look
+        self._served = served
+        self._clock = clock
+
+    async def act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
+        """Have something done; see the facade for each act.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+            InvalidInput: it is larger than Temporal carries.
+            NotOffered: nobody advances the saga, and this act cannot change that.
+            SagaNotFound: there is no saga of this id.
+            JournalUnavailable: nobody answers: the act may be done later, or not.
+        """
+        if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
+            raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
+        try:
+            if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
+                return
+            asked = await self._look(saga_id)
+        except JournalUnavailable:
+            asked = await self._look(saga_id)
+            if not asked.diverged:
+                raise
+        if asked.broken and act in {Act.CANCEL, Act.RESUME} and not (asked.diverged and act is Act.RESUME):
+            await self._begin_again(saga_id, asked)
+            if act is Act.CANCEL:
+                await self.act(act, saga_id, why, by, patience)
+            return
+        state = fold(saga_id, asked.entries)
+        if act is Act.SIGNAL:
+            self._refuse_signal(state, why, by)
+        else:
+            refuse_illegal(act, state)
+        if state.status is Status.SUSPENDED:
+            raise NotOffered(f"nobody advances saga {saga_id}: {state.reason and state.reason.message}")
+
+    def _refuse_signal(self, state: SagaState, written: str, by: Actor) -> None:
+        served = self._served.find(state.definition, state.version)
+        received_of(state, Signal.read(written, by), served, ONE_PERSON, self._clock.now())
+
+    async def _begin_again(self, saga_id: str, asked: Asked) -> None:
+        """A new run for a saga that nobody advances: what may have been in flight is in doubt, and treated so."""
+        entries = asked.entries[:-1]
+        state = fold(saga_id, entries)
+        handle = self._client.get_workflow_handle(saga_id)
+        journal = write_delta(0, entries)
+        if len(journal) > names.MOST_TOGETHER_BYTES:
+            most = names.MOST_TOGETHER_BYTES
+            raise NotOffered(
+                f"the journal of saga {saga_id} has {len(journal)} bytes, and Temporal gives a new run {most} at most"
+            )
+        async with told_as_journal_errors(saga_id):
+            described = await handle.describe()
+            if asked.diverged:
+                await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
+            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
+            attributes, memo = shown_of(state, digest)
+            # What it has told since that run began, it tells again: with the same ids.
+            published = (await read_start(self._client, saga_id))[0].get("published", {})
+            why = "rest" if asked.diverged else "recover"
+            await self._client.start_workflow(
+                names.WORKFLOW,
+                args=[write(why=why, told=0, published=published), journal],
+                id=saga_id,
+                task_queue=names.queue_of(state.definition, state.version),
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=attributes,
+                memo=memo,
+            )
