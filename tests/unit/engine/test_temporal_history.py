@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from temporalio.api.enums.v1 import EventType
+from temporalio import workflow
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.testing import ActivityEnvironment
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.bindings.binding import Bindings
+from orchestrator.engine.sagas import StartSaga
+from orchestrator.engine.starting import started_entry
 from orchestrator.engine.temporal.activities import Activities
 from orchestrator.engine.temporal.finding.history import joined, read_history
-from orchestrator.engine.temporal.wire import read_answer, write
+from orchestrator.engine.temporal.hosting.ports import ServerClock
+from orchestrator.engine.temporal.hosting.workflow import SagaWorkflow
+from orchestrator.engine.temporal.names import ACT
+from orchestrator.engine.temporal.wire import read_answer, write, write_delta
 from orchestrator.journal.entries import Entry, SagaWoken
 from orchestrator.journal.outcome import Retry
 from orchestrator.testing.world.network import NetworkConnection
@@ -24,6 +32,7 @@ from orchestrator.testing.world.virtual_loop import Process
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+STARTED = StartSaga("trip-1", "trip", 1, b"", b"", (), "")
 ENTRIES: list[Entry] = [SagaWoken(number, "temporal", "timer") for number in range(5)]
 
 
@@ -74,6 +83,67 @@ def failed_task(message: str) -> HistoryEvent:
 async def test_a_task_that_took_too_long_is_no_sign_of_other_code(messages: list[str], diverged: str) -> None:
     client: Any = OneHistory(*map(failed_task, messages))
     assert (await read_history(client, "trip-1")).diverged == diverged
+
+
+@pytest.mark.parametrize(
+    ("cause", "diverged"),
+    [
+        (WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, "so it is"),
+        (WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, ""),
+        (WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW, ""),
+    ],
+)
+async def test_a_task_that_the_server_gives_up_for_another_is_no_sign_of_other_code(
+    cause: WorkflowTaskFailedCause.ValueType, diverged: str
+) -> None:
+    event = failed_task("so it is")
+    event.workflow_task_failed_event_attributes.cause = cause
+    client: Any = OneHistory(event)
+    assert (await read_history(client, "trip-1")).diverged == diverged
+
+
+def test_a_workflow_can_be_asked_nothing() -> None:
+    definition = workflow._Definition.must_from_class(SagaWorkflow)
+    assert not definition.queries, "a query shows the code what no task of the workflow has shown it"
+    assert set(definition.updates) == {ACT}
+
+
+async def test_once_a_timer_has_fired_its_time_has_come_whatever_the_workflow_is_shown() -> None:
+    shown: Any = SimpleNamespace(time=lambda: 1_700_000_000.0)
+    clock = ServerClock(shown)
+    instant = clock.after(60.0)
+    assert clock.now() < instant
+    clock.has_passed(instant)
+    assert clock.now() == instant
+    shown.time = lambda: 1_700_000_061.0
+    assert clock.now() == instant + 1_000_000_000
+
+
+class HoldingBack(RecordingObserver):
+    """It holds back what it has seen until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def passed_on(self, seconds: float) -> None:
+        assert seconds > 0
+        self.asked.set()
+        await self.let.wait()
+
+
+async def test_the_trace_is_told_once_the_observer_has_passed_it_on() -> None:
+    observer, environment = HoldingBack(), ActivityEnvironment()
+    bindings = Bindings([], NetworkConnection(ScriptedParticipants(), Process("worker")), SystemClock())
+    activities = Activities(bindings, observer, SystemClock(), children=None)  # type: ignore[arg-type]
+    journal = write_delta(0, [started_entry(STARTED, None, 1, 1, sampled=True)])
+
+    telling = asyncio.ensure_future(environment.run(activities.tell, write(told=0, until=1), journal))
+    await observer.asked.wait()
+    assert not telling.done()
+    assert [each for entries in observer.entries.values() for each in entries]
+    observer.let.set()
+    await telling
 
 
 async def test_an_attempt_that_is_answered_at_once_sends_no_heartbeat() -> None:
