@@ -15,10 +15,11 @@ from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.modules import load_definitions
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.finding.history import read_history
-from orchestrator.engine.temporal.replaying import replay_histories
+from orchestrator.engine.temporal.replaying import Replayed, replay_histories
 from orchestrator.journal.outbox import outbox_of
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw
+from tests.crash.processes import PATIENCE_SECONDS
 from tests.crash.test_events import heard
 from tests.support.temporal import TemporalServer
 
@@ -78,8 +79,10 @@ async def test_every_order_ends_once_though_workers_and_the_server_are_killed_in
         await asyncio.gather(*everything)
         assert await invariants.broken(customers) == []
     definitions = load_definitions(["orchestrator.shop"], ())
-    replayed = [each async for each in replay_histories(await connect(url), definitions, SystemClock())]
-    assert len(replayed) >= ROUNDS * ORDERS_OF_A_ROUND
+    client, replayed = await connect(url), list[Replayed]()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(replayed) < ROUNDS * ORDERS_OF_A_ROUND:  # a list may be a moment late
+            replayed = [each async for each in replay_histories(client, definitions, SystemClock())]
     assert [each for each in replayed if each.failure] == []
     expected = await told_by_the_histories(url, [each.saga_id for each in replayed])
     assert await heard(nats_server, expected) == expected

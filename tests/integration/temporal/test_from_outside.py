@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -108,6 +107,14 @@ async def test_a_namespace_that_the_server_does_not_know_yet_is_no_lost_saga(cli
         await Workflows(elsewhere).look("trip-1")
 
 
+async def has_heard_of_its_cancel(client: Client, saga_id: str) -> bool:
+    """Whether a task of the workflow has followed the request."""
+    history = await client.get_workflow_handle(saga_id).fetch_history()
+    kinds = [event.event_type for event in history.events]
+    requested = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+    return requested in kinds and EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in kinds[kinds.index(requested) :]
+
+
 async def test_a_cancel_with_temporals_own_tools_rolls_back(client: Client) -> None:
     async with served(client, ScriptedParticipants(), trip) as stage:
         answer = stage.hold("AuthorizePayment")
@@ -115,7 +122,7 @@ async def test_a_cancel_with_temporals_own_tools_rolls_back(client: Client) -> N
         await answer.asked.wait()
 
         await client.get_workflow_handle("trip-1").cancel()
-        await asyncio.sleep(1)  # until the workflow has heard of it, which nothing tells
+        await stage.eventually(lambda: has_heard_of_its_cancel(client, "trip-1"))
         answer.give()
         state = await stage.rests("trip-1")
 
@@ -132,7 +139,7 @@ async def test_a_cancel_with_temporals_own_tools_after_the_pivot_changes_nothing
         await answer.asked.wait()
 
         await client.get_workflow_handle("trip-1").cancel()
-        await asyncio.sleep(1)  # as above
+        await stage.eventually(lambda: has_heard_of_its_cancel(client, "trip-1"))
         answer.give()
         state = await stage.rests("trip-1")
 
