@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.records import query_of
 from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
 from orchestrator.engine.temporal.hosting.workflow import SagaWorkflow
 from orchestrator.engine.temporal.opening import HandOver, WorkerOptions, hosting_of
+from orchestrator.engine.temporal.schedules.starting import StartScheduled
 from orchestrator.errors import SettingsError
 from orchestrator.ports.catalogue import SagaFilter
 
@@ -30,7 +32,7 @@ class Replayed(NamedTuple):
     """What came of one replay.
 
     Attributes:
-        saga_id: the saga.
+        saga_id: the saga, or the workflow by which a schedule has started one.
         failure: both sides of a divergence, or what else is wrong; empty where the code follows the history.
     """
 
@@ -42,23 +44,21 @@ def replayer_of(definitions: Sequence[Definition], clock: Clock) -> Replayer:
     """What replays the histories of sagas of these definitions."""
     order_task_groups()
     return Replayer(
-        workflows=[SagaWorkflow],
+        workflows=[SagaWorkflow, StartScheduled],
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[HandOver(hosting_of(definitions, WorkerOptions(), clock))],
     )
 
 
-async def replay_histories(
-    client: Client, definitions: Sequence[Definition], clock: Clock, where: SagaFilter | None = None
-) -> AsyncIterator[Replayed]:
-    """Replay the histories of a cluster's sagas: of those that are served, and that the filter is about."""
+async def replay_histories(client: Client, definitions: Sequence[Definition], clock: Clock) -> AsyncIterator[Replayed]:
+    """Replay the histories of a cluster's sagas, and of what schedules have started, as far as they are served."""
     replayer = replayer_of(definitions, clock)
-    known = {(each.name, str(each.version)) for each in definitions}
-    for name, version in sorted(known):
-        wanted = where or SagaFilter()
-        if wanted.definition not in {"", name}:
-            continue
-        query = query_of(SagaFilter(definition=name, version=int(version), statuses=wanted.statuses))
+    versions = sorted({(each.name, each.version) for each in definitions})
+    of_schedules = f"WorkflowType = '{names.START_SCHEDULED}' AND TaskQueue = "
+    for query in (
+        *(query_of(SagaFilter(definition=name, version=version)) for name, version in versions),
+        *(f"{of_schedules}'{names.schedules_of(name)}'" for name in sorted({name for name, _ in versions})),
+    ):
         async for execution in client.list_workflows(query):
             handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
             yield await _replayed(replayer, await handle.fetch_history())

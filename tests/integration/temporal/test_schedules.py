@@ -6,15 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec
+from temporalio.client import Schedule, ScheduleActionExecutionStartWorkflow, ScheduleActionStartWorkflow, ScheduleSpec
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.schedules.timetable import read_cron
+from orchestrator.engine.temporal.replaying import Replayed, replay_histories
 from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.errors import InvalidInput, NotOffered, ScheduleExists, ScheduleNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.outbox import outbox_of
 from orchestrator.testing.conformance.engines.answers import ADA
+from orchestrator.testing.conformance.engines.harness import PATIENCE_SECONDS
 from orchestrator.testing.conformance.engines.sagas import ORDER, announced, approved
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.sink import ScriptedSink
@@ -173,6 +175,13 @@ async def test_a_start_with_temporals_own_tools_is_skipped_while_a_saga_of_the_s
     assert (await handle.describe()).info.num_actions_skipped_overlap == 1
     assert state.started_by == Actor("temporal", "a tool of Temporal")
     assert start.message == "by hand, by temporal"
+    (starter,) = (await handle.describe()).info.running_actions
+    assert isinstance(starter, ScheduleActionExecutionStartWorkflow)
+    replayed = list[Replayed]()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(replayed) < 2:
+            replayed = [each async for each in replay_histories(client, [approved], SystemClock())]
+    assert sorted(replayed) == sorted([Replayed(start.saga_id, ""), Replayed(starter.workflow_id, "")])
 
 
 async def number_of_starts(stage: Stage, number: int) -> bool:
