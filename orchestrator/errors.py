@@ -25,6 +25,9 @@
     │       ├── SignalTypeDiffers   its code asks for another type of message
     │       └── RequestIdUsed       another signal was given with this request id
     ├── SinkNotFound            there is no such sink
+    ├── ParticipantNotFound     nobody of this name is reached over a queue
+    ├── DeadCommandNotFound     there is no such command that was given up
+    ├── BrokerAway              the broker of a queue does not do what was asked
     ├── ScheduleError           about one schedule; carries its name
     │   ├── ScheduleNotFound    there is no such schedule
     │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
@@ -249,6 +252,27 @@ class SinkNotFound(OrchestratorError):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no sink {name!r}; those that there are: orchestrator events sinks")
         self.name = name
+
+
+class ParticipantNotFound(OrchestratorError):
+    """Nobody of this name is reached over a queue, or has given up a command."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"no participant {service!r} is reached over a queue, and none has given up a command")
+        self.service = service
+
+
+class DeadCommandNotFound(OrchestratorError):
+    """A participant has given up no such command, or it is forgotten by now."""
+
+    def __init__(self, service: str, identity: str) -> None:
+        super().__init__(f"{service} has given up no command {identity!r}, or it is forgotten already")
+        self.service = service
+        self.identity = identity
+
+
+class BrokerAway(OrchestratorError):
+    """The broker of a queue does not do what was asked, or has not said so; the message says which, and why."""
 
 
 class ScheduleError(OrchestratorError):

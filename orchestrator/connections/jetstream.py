@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _API: Final = "$JS.API."
 _API_SECONDS: Final = 5.0
 
-NOT_FOUND: Final = frozenset({10014, 10037, 10059})
+NOT_FOUND: Final = frozenset({10014, 10037, 10043, 10059})
 """The numbers by which JetStream says that there is no such consumer, message or stream."""
 
 _STATUS: Final = "Status"

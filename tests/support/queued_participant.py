@@ -20,6 +20,7 @@ from orchestrator.contract.addresses import NATS
 from orchestrator.participant.brokers import BrokerFiles
 from orchestrator.participant.errors import Refusal
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, QueuedCommand
+from orchestrator.participant.queued.dead_letter import DeadLetter
 from orchestrator.participant.queued.reply import QueuedReply
 from orchestrator.participant.queued.subjects import consumer_of
 from orchestrator.participant.statuses import Status
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from orchestrator.participant.queued.subjects import Subjects
     from orchestrator.ports.queued import QueuedAttempt
     from tests.support.nats import NatsServer
 
@@ -118,6 +120,16 @@ async def provided(channel: NatsChannel, *services: str) -> None:
     for each in wanted(dict.fromkeys(services, channel), GROUP):
         found = await make(each)
         assert not found.refusal, (str(each), found)
+
+
+async def give_up(server: NatsServer, subjects: Subjects, service: str, *saga_ids: str) -> None:
+    """Publish dead letters, as a participant does."""
+    client = await nats.connect(server.url)
+    for saga_id in saga_ids:
+        headers = {"saga-id": saga_id, "idempotency-key": f"{saga_id}/S.M#1", "Nats-Msg-Id": saga_id}
+        letter = DeadLetter(subjects.command(service, "ReserveStock"), headers, b"", "it\ncrashed", 6)
+        await client.jetstream().publish(subjects.dead_of(service), b"", headers=letter.message_headers())
+    await client.close()
 
 
 async def until_queued(attempt: QueuedAttempt) -> None:

@@ -423,19 +423,25 @@ class DeadCommandCount(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The full name of its service."""
     count: _builtins.int
     """How many."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Until when, by the clock of its broker: what is given up later is not counted. ForgetDeadCommands takes it."""
+
     def __init__(
         self,
         *,
         service: _builtins.str = ...,
         count: _builtins.int = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "service", b"service", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -454,6 +460,7 @@ class DeadCommand(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     DELIVERIES_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The full name of the participant's service."""
     method: _builtins.str
@@ -466,6 +473,8 @@ class DeadCommand(_message.Message):
     """Why it was given up."""
     deliveries: _builtins.int
     """How often it was delivered."""
+    id: _builtins.str
+    """Its identity among all that its service has given up. It stays, and no later one gets it."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was given up."""
@@ -480,11 +489,74 @@ class DeadCommand(_message.Message):
         idempotency_key: _builtins.str = ...,
         error: _builtins.str = ...,
         deliveries: _builtins.int = ...,
+        id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "deliveries", b"deliveries", "error", b"error", "idempotency_key", b"idempotency_key", "method", b"method", "saga_id", b"saga_id", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "deliveries", b"deliveries", "error", b"error", "id", b"id", "idempotency_key", b"idempotency_key", "method", b"method", "saga_id", b"saga_id", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeadCommand: _TypeAlias = DeadCommand  # noqa: Y015
+
+@_typing.final
+class ForgetDeadCommandsRequest(_message.Message):
+    """Which commands are dealt with, and why they can be forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The full name of the participant's service that has given them up."""
+    id: _builtins.str
+    """The one with this identity."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """All that were given up then or before, by the clock of the broker: as the list says until when it has counted. What
+        comes while they are being removed stays, whatever its time.
+        """
+
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        id: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "until", b"until", "which", b"which"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "reason", b"reason", "service", b"service", "until", b"until", "which", b"which"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_which: _TypeAlias = _typing.Literal["id", "until"]  # noqa: Y015
+    _WhichOneofArgType_which: _TypeAlias = _typing.Literal["which", b"which"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_which) -> _WhichOneofReturnType_which | None: ...
+
+Global___ForgetDeadCommandsRequest: _TypeAlias = ForgetDeadCommandsRequest  # noqa: Y015
+
+@_typing.final
+class ForgetDeadCommandsResponse(_message.Message):
+    """That they are forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """How many were removed."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetDeadCommandsResponse: _TypeAlias = ForgetDeadCommandsResponse  # noqa: Y015

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class FiguresServiceStub:
-    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
-    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    """Answers from the journal, but for the commands that were given up, which lie at the brokers of the queues and can be
+    forgotten: the same at every replica, after a restart, and of sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
     narrowed by attributes gets none.
     """
 
@@ -52,11 +52,16 @@ class FiguresServiceStub:
                 request_serializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.FromString,
                 _registered_method=True)
+        self.ForgetDeadCommands = channel.unary_unary(
+                '/saga.v1.FiguresService/ForgetDeadCommands',
+                request_serializer=saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsResponse.FromString,
+                _registered_method=True)
 
 
 class FiguresServiceServicer:
-    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
-    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    """Answers from the journal, but for the commands that were given up, which lie at the brokers of the queues and can be
+    forgotten: the same at every replica, after a restart, and of sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
     narrowed by attributes gets none.
     """
 
@@ -86,6 +91,18 @@ class FiguresServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetDeadCommands(self, request, context):
+        """Removes commands that a participant has given up from its broker, once somebody has dealt with them: they are counted
+        and listed no more. No saga changes, and nothing is sent. The log keeps who did so, and why. Repeating it removes
+        nothing more. Refused with NOT_FOUND and the reason DEAD_COMMAND_NOT_FOUND where the command is gone, and
+        PARTICIPANT_NOT_FOUND where nobody of this name is reached over a queue, or has given up anything; with UNAVAILABLE and
+        the reason BROKER_UNAVAILABLE where the broker does not answer: then some may have been removed. A caller who may see
+        only some sagas is refused with PERMISSION_DENIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FiguresServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -104,6 +121,11 @@ def add_FiguresServiceServicer_to_server(servicer, server):
                     request_deserializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.FromString,
                     response_serializer=saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.SerializeToString,
             ),
+            'ForgetDeadCommands': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetDeadCommands,
+                    request_deserializer=saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'saga.v1.FiguresService', rpc_method_handlers)
@@ -113,8 +135,8 @@ def add_FiguresServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FiguresService:
-    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
-    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    """Answers from the journal, but for the commands that were given up, which lie at the brokers of the queues and can be
+    forgotten: the same at every replica, after a restart, and of sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
     narrowed by attributes gets none.
     """
 
@@ -189,6 +211,33 @@ class FiguresService:
             '/saga.v1.FiguresService/ListDeadCommands',
             saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsRequest.SerializeToString,
             saga_dot_v1_dot_figures__service__pb2.ListDeadCommandsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetDeadCommands(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.FiguresService/ForgetDeadCommands',
+            saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsRequest.SerializeToString,
+            saga_dot_v1_dot_figures__service__pb2.ForgetDeadCommandsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,8 +13,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FiguresServiceStub:
-    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
-    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    """Answers from the journal, but for the commands that were given up, which lie at the brokers of the queues and can be
+    forgotten: the same at every replica, after a restart, and of sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
     narrowed by attributes gets none.
     """
 
@@ -33,10 +33,18 @@ class FiguresServiceStub:
     be read, or was delivered again and again without an answer. The brokers of the queues are asked, each for a second at
     most. A caller who may see only some sagas is told of none.
     """
+    ForgetDeadCommands: _aio.UnaryUnaryMultiCallable[_figures_service_pb2.ForgetDeadCommandsRequest, _figures_service_pb2.ForgetDeadCommandsResponse]
+    """Removes commands that a participant has given up from its broker, once somebody has dealt with them: they are counted
+    and listed no more. No saga changes, and nothing is sent. The log keeps who did so, and why. Repeating it removes
+    nothing more. Refused with NOT_FOUND and the reason DEAD_COMMAND_NOT_FOUND where the command is gone, and
+    PARTICIPANT_NOT_FOUND where nobody of this name is reached over a queue, or has given up anything; with UNAVAILABLE and
+    the reason BROKER_UNAVAILABLE where the broker does not answer: then some may have been removed. A caller who may see
+    only some sagas is refused with PERMISSION_DENIED.
+    """
 
 class FiguresServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers from the journal, but for the commands that were given up: the same at every replica, after a restart, and of
-    sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
+    """Answers from the journal, but for the commands that were given up, which lie at the brokers of the queues and can be
+    forgotten: the same at every replica, after a restart, and of sagas that were deleted since. A caller who may see only sagas of some definitions gets the figures of these; one who is
     narrowed by attributes gets none.
     """
 
@@ -70,6 +78,20 @@ class FiguresServiceServicer(metaclass=_abc_1.ABCMeta):
         """Counts the commands that participants over a queue have given up, by participant, and lists the latest: each could not
         be read, or was delivered again and again without an answer. The brokers of the queues are asked, each for a second at
         most. A caller who may see only some sagas is told of none.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetDeadCommands(
+        self,
+        request: _figures_service_pb2.ForgetDeadCommandsRequest,
+        context: _aio.ServicerContext[_figures_service_pb2.ForgetDeadCommandsRequest, _abc.Awaitable[_figures_service_pb2.ForgetDeadCommandsResponse]],
+    ) -> _abc.Awaitable[_figures_service_pb2.ForgetDeadCommandsResponse]:
+        """Removes commands that a participant has given up from its broker, once somebody has dealt with them: they are counted
+        and listed no more. No saga changes, and nothing is sent. The log keeps who did so, and why. Repeating it removes
+        nothing more. Refused with NOT_FOUND and the reason DEAD_COMMAND_NOT_FOUND where the command is gone, and
+        PARTICIPANT_NOT_FOUND where nobody of this name is reached over a queue, or has given up anything; with UNAVAILABLE and
+        the reason BROKER_UNAVAILABLE where the broker does not answer: then some may have been removed. A caller who may see
+        only some sagas is refused with PERMISSION_DENIED.
         """
 
 def add_FiguresServiceServicer_to_server(servicer: FiguresServiceServicer, server: _aio.Server) -> None: ...

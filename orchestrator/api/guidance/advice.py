@@ -38,7 +38,8 @@ _ADVICE: Final[Mapping[ReasonCode, str]] = {
 
 DEAD_COMMANDS: Final = (
     "Find out why the participant could not answer, and mend it; these messages are not delivered again. The outcome "
-    "of each command is unknown to its saga, whose page says what came of that, and what can be done."
+    "of each command is unknown to its saga, whose page says what came of that, and what can be done. Forget those "
+    "that are dealt with."
 )
 """What helps where participants have given up commands."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.api.forgetting import forget_dead_command, forget_dead_commands_until
 from orchestrator.api.requests import instant
 from orchestrator.api.views.figures_view import dead_commands_view, figures_view, suspended_view
 from orchestrator.ports.figures import Step, Window
@@ -60,3 +61,14 @@ class FiguresService(FiguresServiceServicer):
     ) -> api.ListDeadCommandsResponse:
         """See the contract."""
         return dead_commands_view(await self._dead_commands.newest(request.limit or _LISTED))
+
+    async def ForgetDeadCommands(
+        self, request: api.ForgetDeadCommandsRequest, context: Context
+    ) -> api.ForgetDeadCommandsResponse:
+        """See the contract."""
+        until = instant(request, "until")
+        if until is None:
+            await forget_dead_command(self._dead_commands, request.service, request.id, request.reason)
+            return api.ForgetDeadCommandsResponse(number=1)
+        number = await forget_dead_commands_until(self._dead_commands, request.service, until, request.reason)
+        return api.ForgetDeadCommandsResponse(number=number)

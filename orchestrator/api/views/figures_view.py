@@ -58,7 +58,10 @@ def suspended_view(groups: Iterable[SuspendedGroup]) -> api.ListSuspendedGroupsR
 def dead_commands_view(found: FoundDeadCommands) -> api.ListDeadCommandsResponse:
     """What participants have given up, and what helps."""
     return api.ListDeadCommandsResponse(
-        counts=[api.DeadCommandCount(service=service, count=number) for service, number in found.numbers.items()],
+        counts=[
+            api.DeadCommandCount(service=service, count=number, until=timestamp(found.until[service]))
+            for service, number in found.numbers.items()
+        ],
         newest=[
             api.DeadCommand(
                 at=timestamp(each.at),
@@ -68,6 +71,7 @@ def dead_commands_view(found: FoundDeadCommands) -> api.ListDeadCommandsResponse
                 idempotency_key=each.idempotency_key,
                 error=each.error,
                 deliveries=each.deliveries,
+                id=each.id,
             )
             for each in found.newest
         ],

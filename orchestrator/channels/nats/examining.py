@@ -79,7 +79,8 @@ async def _letters(channel: NatsChannel) -> Finding:
         return error(about, str(refusal), "let this login read them")
     if number:
         what = f"participants have given up {counted(number, 'command')}"
-        return warning(about, what, "orchestrator channels dead-letters tells which, and why")
+        remedy = "orchestrator channels dead-letters tells why; orchestrator dead-commands forget removes them"
+        return warning(about, what, remedy)
     return fine(about, "none")
 
 

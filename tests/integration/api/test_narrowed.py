@@ -206,6 +206,23 @@ async def test_what_was_given_up_is_told_to_those_alone_who_see_every_saga(shop:
     assert set(map(str, told.values())) == {""}
 
 
+async def test_what_was_given_up_is_forgotten_by_those_alone_who_see_every_saga(shop: Shop) -> None:
+    letter = dead_command(shop.adas)
+    shop.api.dead_commands.found = FoundDeadCommands({INVENTORY: 1}, [letter])
+    one = figures_pb.ForgetDeadCommandsRequest(service=INVENTORY, id=letter.id, reason="dealt with")
+    every = figures_pb.ForgetDeadCommandsRequest(service=INVENTORY, reason="dealt with")
+    every.until.FromNanoseconds(letter.at)
+
+    for name in ("shop_of_ada", "trips", "orders"):
+        for request in (one, every):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await shop.as_subject(name).figures.ForgetDeadCommands(request)
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+    assert shop.api.dead_commands.found.newest == [letter]
+    assert (await shop.api.figures.ForgetDeadCommands(one)).number == 1
+
+
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
     bulk = shop.as_subject("shop_of_ada").bulk
 

@@ -128,7 +128,7 @@ async def test_the_desk_shows_what_participants_have_given_up(api: Api, orchestr
     assert "do: Find out why the participant could not answer, and mend it" in told.out
     assert told.out.count("InventoryService.ReserveStock of saga saga-") == 5
     assert ", delivered 6 times: it\\ncrashed\n" in told.out
-    assert dead["counts"] == [{"service": INVENTORY, "count": "1234"}]
+    assert dead["counts"] == [{"service": INVENTORY, "count": "1234", "until": "2026-09-21T14:13:20Z"}]
     assert (dead["newest"][0]["saga_id"], dead["newest"][0]["deliveries"]) == ("saga-1", 6)
     assert (dead["newest"][0]["error"], dead["unread"]) == ("it\ncrashed", [away])
     assert dead["advice"]

@@ -18,7 +18,7 @@ from orchestrator.engine.bulk.facade import BulkActs
 from orchestrator.engine.replica.bulk.control import BulkControl
 from orchestrator.engine.sagas import Sagas
 from orchestrator.engine.schedules.facade import Schedules
-from orchestrator.errors import BulkActNotFound, SagaNotFound, ScheduleNotFound
+from orchestrator.errors import BulkActNotFound, NotAllowed, SagaNotFound, ScheduleNotFound
 from orchestrator.journal.state import SagaState
 from orchestrator.ports.bulk_acts import Reach
 from orchestrator.ports.dead_commands import DeadCommands, FoundDeadCommands
@@ -63,6 +63,8 @@ OF_SEVERAL: Final = {"inputs"}
 """Takes ids of sagas, and tells only of those that the caller may see."""
 OF_ONE_SCHEDULE: Final = {"get", "pause", "resume", "delete", "run"}
 OF_ONE_BULK_ACT: Final = {"get", "start", "stop", "watch", "sagas"}
+FORGETTING: Final = {"forget", "forget_until"}
+"""Of the commands given up, which are of all sagas: refused to whoever is narrowed."""
 
 
 class Engine:
@@ -121,12 +123,23 @@ def test_each_method_of_the_bulk_acts_is_told_apart_on_purpose() -> None:
 
 
 def test_each_method_of_the_commands_given_up_is_told_apart_on_purpose() -> None:
-    assert methods(NarrowedDeadCommands) == methods(DeadCommands) == {"newest"}
+    assert methods(NarrowedDeadCommands) == methods(DeadCommands) == {"newest"} | FORGETTING
 
 
 async def test_no_broker_is_asked_for_a_narrowed_caller() -> None:
     engine: Any = Engine()
     assert await NarrowedDeadCommands(engine).newest(5) == FoundDeadCommands({}, [])
+
+
+@pytest.mark.parametrize("name", sorted(FORGETTING))
+async def test_a_narrowed_caller_has_nothing_forgotten(name: str) -> None:
+    engine: Any = Engine()
+
+    with pytest.raises(NotAllowed, match="you see some of them"):
+        await ask(getattr(NarrowedDeadCommands(engine), name))
+    enter(Subject("ada", frozenset({Role.ADMIN}), "token file"))
+    with pytest.raises(AssertionError, match=f"{name} of the engine was reached"):
+        await ask(getattr(NarrowedDeadCommands(engine), name))
 
 
 @pytest.mark.parametrize("name", sorted(OF_ONE_SAGA))

@@ -9,11 +9,10 @@ import httpx2
 import nats
 
 from orchestrator.channels.nats.dead_letters import NatsDeadCommands
-from orchestrator.participant.queued.dead_letter import DeadLetter
 from orchestrator.ports.dead_commands import FoundDeadCommands
 from services.chassis import serving
 from services.inventory.__main__ import SERVICE as INVENTORY
-from tests.support.queued_participant import channel_to, provided
+from tests.support.queued_participant import channel_to, give_up, provided
 from tests.support.served import served, token_of
 
 if TYPE_CHECKING:
@@ -21,22 +20,11 @@ if TYPE_CHECKING:
 
     from orchestrator.channels.nats.channel import NatsChannel
     from orchestrator.contract.command import Command
-    from orchestrator.participant.queued.subjects import Subjects
     from services.chassis import Service
     from tests.support.nats import NatsServer
 
 PATIENCE: Final = 20.0
 EMAIL: Final = "shop.email.v1.EmailService"
-
-
-async def give_up(server: NatsServer, subjects: Subjects, service: str, *saga_ids: str) -> None:
-    """Publish dead letters, as a participant does."""
-    client = await nats.connect(server.url)
-    for saga_id in saga_ids:
-        headers = {"saga-id": saga_id, "idempotency-key": f"{saga_id}/S.M#1", "Nats-Msg-Id": saga_id}
-        letter = DeadLetter(subjects.command(service, "ReserveStock"), headers, b"", "it\ncrashed", 6)
-        await client.jetstream().publish(subjects.dead_of(service), b"", headers=letter.message_headers())
-    await client.close()
 
 
 def inventory(nats_url: str, folder: Path, service: Service[Any] = INVENTORY) -> Any:  # noqa: ANN401 - a context manager
@@ -49,7 +37,7 @@ def reading(*channels: NatsChannel) -> NatsDeadCommands:
     return NatsDeadCommands({str(number): each for number, each in enumerate(channels)}, PATIENCE)
 
 
-async def test_a_message_that_cannot_be_read_is_shown_on_the_desk(
+async def test_a_message_that_cannot_be_read_is_on_the_desk_until_it_is_forgotten(
     shared_nats: NatsServer, command: Command, tmp_path: Path
 ) -> None:
     channel = channel_to(shared_nats)
@@ -78,12 +66,19 @@ async def test_a_message_that_cannot_be_read_is_shown_on_the_desk(
         while "cannot be read" in desk and time.monotonic() < deadline:
             desk = viewer.get("/desk", headers={"cookie": session}).text
         listed = viewer.get("/v1/deadCommands", headers={"authorization": f"Bearer {token}"}).json()
+        dealt_with = {"until": listed["counts"][0]["until"], "reason": "it was a test"}
+        operator = {"authorization": f"Bearer {token_of('operator')}"}
+        forgotten = viewer.post(f"/v1/deadCommands/{command.service}:forget", headers=operator, json=dealt_with)
+        after = viewer.get("/v1/deadCommands", headers=operator)
 
     for said in (f"{command.service}: 1", "InventoryService.ReserveStock", "the header Nats-Msg-Id is missing"):
         assert said in desk
     assert "/sagas/order-1" in desk
-    assert listed["counts"] == [{"service": command.service, "count": "1"}]
-    assert [(each["sagaId"], each["deliveries"]) for each in listed["newest"]] == [("order-1", 1)]
+    [counted], [letter] = listed["counts"], listed["newest"]
+    assert counted == {"service": command.service, "count": "1", "until": letter["at"]}
+    assert (letter["sagaId"], letter["deliveries"]) == ("order-1", 1)
+    assert (forgotten.json(), after.json()) == ({"number": "1"}, {})
+    assert "as operator (token file) wants it: it was a test" in "".join(orchestrator.said)
 
 
 async def test_all_are_counted_by_participant_and_the_latest_of_every_prefix_are_told(
@@ -110,7 +105,10 @@ async def test_all_are_counted_by_participant_and_the_latest_of_every_prefix_are
     assert (found.newest[0].error, found.newest[0].deliveries, found.unread) == ("it\ncrashed", 6, [])
     assert [each.at for each in found.newest] == sorted((each.at for each in found.newest), reverse=True)
     assert abs(found.newest[0].at - time.time_ns()) < 3600 * 10**9
-    assert counted == FoundDeadCommands({command.service: 3, EMAIL: 1}, [], [])
+    until = dict.fromkeys(counted.numbers, found.newest[0].at)
+    assert counted == FoundDeadCommands({command.service: 3, EMAIL: 1}, [], [], until)
+    assert found.until == until
+    assert len({each.id for each in found.newest}) == 3
 
 
 async def test_nothing_is_told_where_no_stream_was_made_and_nobody_asked_where_no_queue_is_used(
