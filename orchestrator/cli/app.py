@@ -17,6 +17,7 @@ from orchestrator.cli.commands.channels import channel_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
+from orchestrator.cli.commands.dead_commands import dead_command_commands
 from orchestrator.cli.commands.desk import desk
 from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.engine import engine_commands
@@ -127,6 +128,7 @@ app.command(rich_help_panel=LOOK)(connecting(top))
 app.command(rich_help_panel=LOOK)(connecting(desk))
 app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.add_typer(event_commands, name="events", rich_help_panel=LOOK)
+app.add_typer(dead_command_commands, name="dead-commands", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))

@@ -13,6 +13,8 @@ _DETAILS: Final = "grpc-status-details-bin"
 _BY_REASON: Final = {
     "SAGA_NOT_FOUND": "see: orchestrator list",
     "SCHEDULE_NOT_FOUND": "see: orchestrator schedules list",
+    "PARTICIPANT_NOT_FOUND": "see: orchestrator dead-commands list",
+    "DEAD_COMMAND_NOT_FOUND": "see: orchestrator dead-commands list",
     "REQUEST_ID_REUSED": "say another --request-id, or none",
     "DRAINING": "ask again in a while, or name another --address",
 }

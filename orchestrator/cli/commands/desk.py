@@ -15,7 +15,8 @@ from orchestrator.cli.causes import causes_at
 from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import OfDefinition  # noqa: TC001 - as above
-from orchestrator.cli.output.desk_page import cause_lines, dead_command_lines
+from orchestrator.cli.output.dead_command_pages import dead_command_lines
+from orchestrator.cli.output.desk_page import cause_lines
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.rendering import open_console
@@ -40,7 +41,8 @@ _LETTERS: Final = 5
 def desk(definition: OfDefinition = "", address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show what waits for a person, by its cause, the oldest first, with the decisions as commands to paste.
 
-    Below stand the commands that participants have given up, of all definitions: how many, and the latest.
+    Below stand the commands that participants have given up, of all definitions: how many, the latest, and what has
+    them forgotten.
     """
     asyncio.run(_desk(definition, address))
 
@@ -103,5 +105,5 @@ def _show_dead(dead: ListDeadCommandsResponse) -> None:
         return
     console = open_console()
     console.print()
-    for line in dead_command_lines(dead):
+    for line in dead_command_lines(dead, given_options()):
         console.print(line)

@@ -1,4 +1,4 @@
-"""Shows what waits for a person: each cause with its sagas and the decisions as commands; and what was given up.
+"""Shows what waits for a person: each cause with its sagas and the decisions as commands.
 
 Pure, but for the age of things.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from saga.v1.figures_service_pb2 import ListDeadCommandsResponse, SuspendedGroup
+    from saga.v1.figures_service_pb2 import SuspendedGroup
     from saga.v1.guidance_pb2 import Guidance
     from saga.v1.saga_pb2 import Saga
 
@@ -66,21 +66,6 @@ def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Itera
             Text("The same for all of them: look first, then leave --dry-run out", style="cyan"), _INDENT, expand=False
         )
         yield whole_line(Text(f"    {pasted(_for_all(group), given)}", style="bold"))
-
-
-def dead_command_lines(dead: ListDeadCommandsResponse) -> Iterator[RenderableType]:
-    """What participants have given up: how many commands, what helps, and the latest of them."""
-    for sentence in dead.unread:
-        yield Text(sentence, "yellow")
-    for each in dead.counts:
-        yield Text(f"{each.service} has given up ").append(counted(each.count, "command"), "bold red")
-    if dead.advice:
-        yield Padding(Text.assemble(("do: ", "bold"), dead.advice), _INDENT, expand=False)
-    for letter in dead.newest:
-        command = f"{letter.service}.{letter.method}" if letter.method else letter.service
-        about = f"{'.'.join(command.rsplit('.', 2)[-2:])} of saga {letter.saga_id or '?'}"
-        often = f"{age_text(letter.at)}, delivered {counted(letter.deliveries, 'time')}"
-        yield whole_line(Text(f"  {about}, {often}: {letter.error}"))
 
 
 def group_title(group: SuspendedGroup) -> Text:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.shop.demo.addresses import settings_removed
-from saga.v1 import access_service_pb2, bulk_service_pb2, saga_service_pb2
+from saga.v1 import access_service_pb2, bulk_service_pb2, figures_service_pb2, saga_service_pb2
 from tests.integration.api.conftest import an_order
 from tests.integration.api.situations import paused_at, start
 from tests.support.processes import PATIENCE, end
@@ -52,6 +52,8 @@ ASKING: Final[dict[str, tuple[list[str], set[str]]]] = {
     "stats": ([], {"counts", "participants", "live_sagas", "admission", "recovery", "feed", "unclaimed", "loads"}),
     "whoami": ([], {"subject", "authority", "peer", "roles", "definitions", "attributes"}),
     "desk": ([], {"causes", "dead_commands"}),
+    "dead-commands list": ([], {"counts", "newest", "unread", "advice"}),
+    "dead-commands forget": (["nobody.v1.Nobody", "1-1", "--reason", "because"], set()),
     "top": (["--once"], {"at", "statistics", "figures", "suspended_groups", "waiting"}),
     "start": (["place_order", "--input", "@order.json"], {"saga", "console"}),
     "cancel": ([SAGA], {"saga"}),
@@ -151,7 +153,7 @@ def test_the_page_names_the_parts_of_each_document(command: str) -> None:
 
 def _fields(message: str) -> set[str]:
     """The fields of an answer of the API."""
-    modules = (saga_service_pb2, access_service_pb2, bulk_service_pb2)
+    modules = (saga_service_pb2, access_service_pb2, bulk_service_pb2, figures_service_pb2)
     (found,) = [getattr(each, message) for each in modules if hasattr(each, message)]
     return {field.name for field in found.DESCRIPTOR.fields}
 
