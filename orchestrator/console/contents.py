@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.console.pages import acts, bulk, definitions, desk, events, overview, saga, sagas, schedules
+from orchestrator.console.pages import (
+    acts,
+    bulk,
+    dead_commands,
+    definitions,
+    desk,
+    events,
+    overview,
+    saga,
+    sagas,
+    schedules,
+)
 from orchestrator.console.rendering import Link
 
 if TYPE_CHECKING:
@@ -29,6 +40,7 @@ OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (
     saga.pages,
     acts.pages,
     desk.pages,
+    dead_commands.pages,
     bulk.pages,
     definitions.pages,
     schedules.pages,

@@ -21,6 +21,7 @@ from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
 from orchestrator.console.acting import carry_out
 from orchestrator.console.page import Page
 from orchestrator.console.pages.acts import form_of
+from orchestrator.console.pages.dead_commands import FORGET
 from orchestrator.console.verifying import verified
 from orchestrator.console.views.desk import Cause, all_of, groups_of
 from orchestrator.console.views.evidence import decided_about, evidence_of
@@ -72,7 +73,8 @@ def _desk(console: Console) -> Answer:
         groups, asked, dead = await asyncio.gather(
             groups_of(console.sagas), answers_waiting(console.sagas), console.dead_commands.newest(_LETTERS)
         )
-        return {"groups": groups, "asked": asked, "dead": dead, "dead_advice": DEAD_COMMANDS}
+        given_up = {"dead": dead, "dead_advice": DEAD_COMMANDS, "why_no_forget": console.lacking(FORGET)}
+        return {"groups": groups, "asked": asked, **given_up}
 
     async def desk(request: Request) -> Response:
         return await console.show(request, "desk", view, seconds=3.0)
