@@ -206,7 +206,7 @@ def test_each_target_of_make_on_a_page_is_there(page: Page) -> None:
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_each_command_in_the_prose_of_a_page_is_there_with_its_options(page: Page) -> None:
     for code in page.inline:
-        if found := re.match(r"(?:\.venv/bin/)?orchestrator ([a-z]+(?: [a-z][a-z-]*)?)(.*)", code):
+        if found := re.match(r"(?:\.venv/bin/)?orchestrator ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(.*)", code):
             told = CliRunner().invoke(app, [*found[1].split(), "--help"], env={"COLUMNS": "200"})
             assert told.exit_code == 0, code
             assert set(re.findall(r"--[a-z-]+", found[2])) <= set(re.findall(r"--[a-z-]+", told.stdout)), code

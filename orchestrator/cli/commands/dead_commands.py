@@ -61,7 +61,7 @@ def forget(
     service: Annotated[
         str, typer.Argument(help="The full name of the participant that gave them up.", show_default=False)
     ],
-    identity: Annotated[str, typer.Argument(metavar="[ID]", help="The one with this id.", show_default=False)] = "",
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The one with this id.", show_default=False)] = "",
     *,
     until: Annotated[
         str, typer.Option(help="All that it gave up until then: an instant, as `list` tells it, or 2h for 2 hours ago.")

@@ -7,7 +7,7 @@ says that they are missing.
 |----------------------|----------------------------------------------------|---------------------------------|
 | ``<prefix>``         | until acknowledged, or until its time to live ends | one a service; processes share  |
 | ``<prefix>-replies`` | for :data:`KEEP_REPLIES`, read or not              | one for each group of replicas  |
-| ``<prefix>-dead``    | for :data:`KEEP_DEAD`                              | none                            |
+| ``<prefix>-dead``    | for :data:`KEEP_DEAD`, or until forgotten          | none                            |
 """
 
 from typing import Any, Final
