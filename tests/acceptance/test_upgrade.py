@@ -103,12 +103,13 @@ def started(command: list[str], folder: Path, environment: dict[str, str]) -> It
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=pipe, text=True) as process:
         try:
             assert process.stderr
-            said, address = [], ""
+            said, address, is_ready = [], "", False
             for line in process.stderr:
                 said.append(line)
+                is_ready = is_ready or ready in line
                 if found := re.search(r"(?<!console )listening on (\S+)", line):
                     address = found[1]
-                if address and ready in line:
+                if address and is_ready:
                     yield address
                     break
             else:

@@ -108,7 +108,7 @@ async def test_an_operator_cancels_all_that_match_from_the_page_alone(orchestrat
             await page.get_by_role("button", name="Dry run").click()
             await page.get_by_label("Why").fill("the shelves are locked")
             await page.get_by_role("button", name="Cancel 3 sagas").click()
-            await expect(page.get_by_text("3 done")).to_be_visible()
+            await expect(page.get_by_text("3 done", exact=True)).to_be_visible()
             orchestrator.shop.services["inventory"].thaw()
             await refuse_flaws(page)
             await page.goto("/sagas?status=compensated&reason=shelves")

@@ -68,6 +68,17 @@ async def test_a_namespace_is_prepared_once(bare_server: TemporalServer) -> None
     assert found["search attributes"] == "fine"
 
 
+@pytest.mark.long
+async def test_a_namespace_that_is_made_is_ready(bare_server: TemporalServer) -> None:
+    client = await connect(bare_server.url("made"))
+    with pytest.raises(JournalUnavailable, match="made"):
+        await readiness(client)
+
+    assert set(await prepare(client)) == set(TYPES)
+
+    assert (await readiness(client)).missing == ()
+
+
 async def test_a_cluster_on_another_machine_is_reached_over_tls_alone(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="without TLS"):
         await connect("temporal://temporal.example:7233/shop")

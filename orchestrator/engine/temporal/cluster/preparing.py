@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 _RETENTION: Final = Duration(seconds=30 * 86_400)
+_KNOWN_SECONDS: Final = 60.0
+_AGAIN_SECONDS: Final = 0.5
 
 TYPES: Final[Mapping[str, IndexedValueType.ValueType]] = {
     each.name: IndexedValueType.ValueType(each.indexed_value_type.value) for each in keys.ALL
@@ -48,7 +51,7 @@ async def prepare(client: Client) -> tuple[str, ...]:
     """
     try:
         await _ensure_namespace(client)
-        missing = (await readiness(client)).missing
+        missing = (await _known(client)).missing
         if missing:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(
@@ -79,6 +82,20 @@ async def readiness(client: Client) -> Readiness:
     missing = tuple(name for name, kind in TYPES.items() if attributes.custom_attributes.get(name) != kind)
     kept = namespace.config.workflow_execution_retention_ttl.seconds
     return Readiness(missing, kept, server.capabilities.supports_schedules)
+
+
+async def _known(client: Client) -> Readiness:
+    """What the namespace has, as soon as every part of the server knows of it: that takes seconds where it is new."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + _KNOWN_SECONDS
+    while True:
+        try:
+            return await readiness(client)
+        except JournalUnavailable as error:
+            is_new = isinstance(error.__cause__, RPCError) and error.__cause__.status == RPCStatusCode.NOT_FOUND
+            if not is_new or clock() > until:
+                raise
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _ensure_namespace(client: Client) -> None:
