@@ -57,12 +57,15 @@ promtool: $(TOOLS)/promtool ## check the alert rules with Prometheus' own tool; 
 	$< check rules orchestrator/observability/dashboards/alerts.yaml
 	$< test rules tests/integration/observability/alerts.yaml
 
-# Each test is in one of two tiers: tests/conftest.py names the folders that take long.
+# Each test is in one of two tiers: tests/conftest.py names the folders that take long. Many of them wait for processes, so
+# there are half as many workers again as there are cores, and six at most.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) < 4 ? $$(getconf _NPROCESSORS_ONLN) * 3 / 2 : 6)))
+
 test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long
-	$(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -m "not long" --numprocesses $(WORKERS) --dist worksteal
 
 test-long: $(INSTALLED) ## run the tests that take longer: killed processes, a bad network, everything from outside
-	$(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m long --numprocesses $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and stubs
 	$(BIN)/ruff check .

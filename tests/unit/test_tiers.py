@@ -26,7 +26,7 @@ def test_make_runs_two_tiers_and_the_build_server_both_of_them() -> None:
     makefile = (ROOT / "Makefile").read_text()
     tiers = re.findall(r"^(test[a-z-]*):.*\n\t\$\(BIN\)/pytest -m (.+)$", makefile, re.MULTILINE)
 
-    on_every_core = "--numprocesses auto --maxprocesses 4 --dist"
+    on_every_core = "--numprocesses $(WORKERS) --dist"
     assert dict(tiers) == {
         "test": f'"not long" {on_every_core} worksteal',
         "test-long": f"long {on_every_core} loadfile",  # a shop, or a cluster, is there once for a whole file
