@@ -1,245 +1,30 @@
-"""The facade of an engine: all that API, console, command line and applications may ask of it.
-
-Whatever carries sagas on, our replicas or another engine, stands behind this one protocol.
-"""
+"""The facade itself: what can be asked, and what it answers."""
 
 from __future__ import annotations
 
-import base64
-import enum
-import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
-
-from orchestrator.journal.priority import Priority
-from orchestrator.journal.state import StepOutcome
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
-    from google.protobuf.message import Message
-
-    from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
-    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.sagas.dry_runs import PlannedCompensation, ReplayFinding
+    from orchestrator.engine.sagas.health import ParticipantHealth, RecoveryProgress
+    from orchestrator.engine.sagas.load import Loads
+    from orchestrator.engine.sagas.requests import Signal, StartSaga
+    from orchestrator.engine.sagas.served import Served
+    from orchestrator.engine.sagas.waiting import Waiting
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
-    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
-    from orchestrator.ports.quotas import Rate
-
 
 PATIENCE_SECONDS: Final = 5.0
 """How long an act waits by default for the replica that advances the saga."""
-
-
-class Served(Protocol):
-    """A definition that the engine can run."""
-
-    @property
-    def definition(self) -> SagaDefinition[Any, Any, Any]:
-        """The code and what its signature says."""
-
-    @property
-    def plan(self) -> Plan:
-        """What can be read from the code without running it."""
-
-
-class StartSaga(NamedTuple):
-    """What to start.
-
-    Attributes:
-        saga_id: the new saga's identity; the same for a repeated request.
-        definition: the name of a served definition, and its version.
-        input: the serialized input, valid.
-        digest: of the definition and the input, to tell a repeated request from another one.
-        attributes: the values by which the saga can be listed.
-        traceparent: the W3C trace context of the caller, or empty.
-        parent_id: the saga of which it is a child, or empty.
-        priority: how urgent it is, where it is queued.
-        started_by: who starts it; ``None`` where no caller from outside does.
-    """
-
-    saga_id: str
-    definition: str
-    version: int
-    input: bytes
-    digest: bytes
-    attributes: tuple[tuple[str, str], ...] = ()
-    traceparent: str = ""
-    parent_id: str = ""
-    priority: Priority = Priority.NORMAL
-    started_by: Actor | None = None
-
-
-class Signal(NamedTuple):
-    """What a saga is told.
-
-    Attributes:
-        request_id: the same for a repeated request, which changes nothing.
-        name: of the signal.
-        message_type: the full name of its message.
-        payload: the serialized message.
-        requested_by: who gives it.
-    """
-
-    request_id: str
-    name: str
-    message_type: str
-    payload: bytes
-    requested_by: Actor
-
-    def written(self) -> str:
-        """As text, for the replica that advances the saga."""
-        payload = base64.b64encode(self.payload).decode()
-        return json.dumps([self.request_id, self.name, self.message_type, payload])
-
-    @classmethod
-    def read(cls, text: str, requested_by: Actor) -> Signal:
-        """From that text."""
-        request_id, name, message_type, payload = json.loads(text)
-        return cls(request_id, name, message_type, base64.b64decode(payload), requested_by)
-
-
-class WaitReason(enum.Enum):
-    """Why a saga does not go on now; the numbers of ``saga.v1.WaitReason``."""
-
-    BACKOFF = 1
-    PARTICIPANT_DOWN = 2
-    PARTICIPANT_BUSY = 3
-    TIMER = 4
-    SIGNAL = 5
-    QUEUED = 6
-    RATE = 7
-    ANSWER = 8
-
-
-class Waiting(NamedTuple):
-    """What a saga waits for. Instants are nanoseconds since the epoch, UTC.
-
-    Attributes:
-        key: the key of the command whose attempt, query or compensation it is, or of the wait.
-        service: the full name of the participant's service; empty for a wait of the code.
-        attempt: the number of the attempt that is to come; 0 for a wait of the code.
-        since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
-        until: when the attempt comes, or when a participant that is down is asked for its health again; when the time
-            of a wait comes; until when an answer can come by a queue; 0 if unknown, or never.
-        failure: how the latest attempt failed, if one did.
-        signal: the name of the signal that is waited for, or empty.
-        message_type: the full name of its message, or empty.
-    """
-
-    reason: WaitReason
-    key: str
-    service: str
-    attempt: int
-    since: int
-    until: int
-    failure: Failure | None
-    signal: str = ""
-    message_type: str = ""
-
-
-class PlannedCompensation(NamedTuple):
-    """A compensation that a rollback would make.
-
-    Attributes:
-        command: what would be compensated.
-        compensation: the full name of the compensating rpc; empty where no contract is at hand.
-        request: its request, where it can be derived.
-        obstacle: why it cannot be made; empty where it can.
-    """
-
-    command: CommandState
-    compensation: str
-    request: Message | None
-    obstacle: str
-
-    @property
-    def in_doubt(self) -> bool:
-        """It is unknown whether the command took effect."""
-        return self.command.outcome is not StepOutcome.COMPLETED
-
-
-class ParticipantHealth(NamedTuple):
-    """How one participant fares, as this process sees it.
-
-    Attributes:
-        service: the full name of its service.
-        in_flight: calls that are in flight to it.
-        waiting: calls that wait to be admitted.
-        down_since: since when it is believed to be down, nanoseconds since the epoch, UTC; 0 where it is not.
-        rate: how often all replicas together may call it; ``None`` for as often as they like.
-    """
-
-    service: str
-    in_flight: int
-    waiting: int
-    down_since: int
-    rate: Rate | None = None
-
-
-class Load(NamedTuple):
-    """How much there is to do of one definition.
-
-    Attributes:
-        live: how many of its sagas this process advances.
-        most_live: how many it may advance; a start beyond is queued. 0 where only the limit of all sagas counts.
-        queued: how many are queued, whichever process took them.
-        most_queued: how many may be queued; a start beyond is refused.
-        oldest_queued_at: when the oldest of those was started, nanoseconds since the epoch, UTC; 0 where none is.
-    """
-
-    definition: str
-    live: int
-    most_live: int
-    queued: int
-    most_queued: int
-    oldest_queued_at: int
-
-
-class ReplayFinding(NamedTuple):
-    """Whether a saga's journal matches the code at hand.
-
-    Attributes:
-        in_line: it does.
-        finding: what was found, in a few words, such as ``diverged``.
-        message: both sides of a divergence, or what else is wrong; empty where nothing is.
-    """
-
-    in_line: bool
-    finding: str
-    message: str
-
-
-class Loads(NamedTuple):
-    """How much there is to do, by definition, and how much of it in all.
-
-    Attributes:
-        most_live: sagas that this process may advance.
-        most_queued: sagas that may be queued, at all processes.
-    """
-
-    definitions: Sequence[Load]
-    most_live: int
-    most_queued: int
-
-
-class RecoveryProgress(NamedTuple):
-    """How far a process has come with what it found at its start.
-
-    Attributes:
-        under_way: it is not done yet.
-        recovered: sagas that it has recovered so far.
-        expected: sagas that it found, where it asked.
-    """
-
-    under_way: bool
-    recovered: int
-    expected: int
 
 
 class Sagas(Protocol):
