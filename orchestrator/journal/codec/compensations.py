@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from orchestrator.journal import entries as e
+from orchestrator.journal.codec.parts import attempt_of
 from orchestrator.journal.codec.row import Row
 
 
@@ -20,3 +21,7 @@ def read_began(row: Row) -> e.CompensationBegan:
 
 def completed(entry: e.CompensationCompleted) -> Row:
     return Row(9, entry.at, entry.key, None, None, entry.attempt, entry.started_at)
+
+
+def read_completed(row: Row) -> e.CompensationCompleted:
+    return e.CompensationCompleted(row.at, *attempt_of(row))

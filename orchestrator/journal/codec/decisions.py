@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec.parts import detail_of, payload_of, reason_of, told
@@ -14,8 +14,9 @@ from orchestrator.journal.codec.row import Row
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.journal.entries import Entry
     from orchestrator.journal.reason import Reason
+
+E = TypeVar("E")
 
 
 def resolved(entry: e.OutcomeResolved) -> Row:
@@ -34,8 +35,8 @@ def decided(kind: int) -> Callable[[Any], Row]:
     return lambda entry: Row(kind, entry.at, entry.key, detail=json.dumps(told(entry.reason)))
 
 
-def read_decided(make: Callable[[int, str, Reason], Entry]) -> Callable[[Row], Entry]:
-    def decode_decided(row: Row) -> Entry:
+def read_decided(make: Callable[[int, str, Reason], E]) -> Callable[[Row], E]:
+    def decode_decided(row: Row) -> E:
         assert row.key is not None
         return make(row.at, row.key, reason_of(detail_of(row)))
 

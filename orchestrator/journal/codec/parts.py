@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.codec.row import Row
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.journal import entries as e
-    from orchestrator.journal.entries import Entry
 
     _Failed = e.CommandRefused | e.AttemptFailed | e.CommandAbandoned | e.CompensationRejected
+
+E = TypeVar("E")
 
 
 def payload_of(row: Row) -> bytes:
@@ -47,10 +48,10 @@ def failed(kind: int) -> Callable[[_Failed], Row]:
     return encode_failed
 
 
-def read_failed(make: Callable[[int, str, int, int, Failure], Entry]) -> Callable[[Row], Entry]:
+def read_failed(make: Callable[[int, str, int, int, Failure], E]) -> Callable[[Row], E]:
     """Reads them."""
 
-    def decode_failed(row: Row) -> Entry:
+    def decode_failed(row: Row) -> E:
         key, attempt, started_at = attempt_of(row)
         return make(row.at, key, attempt, started_at, failure_of(detail_of(row)))
 
@@ -78,6 +79,16 @@ def reasoned(kind: int) -> Callable[[Any], Row]:
     return lambda entry: Row(kind, entry.at, detail=json.dumps(told(entry.reason)))
 
 
-def read_reasoned(make: Callable[[int, Reason], Entry]) -> Callable[[Row], Entry]:
+def read_reasoned(make: Callable[[int, Reason], E]) -> Callable[[Row], E]:
     """Reads them."""
     return lambda row: make(row.at, reason_of(detail_of(row)))
+
+
+def alone(kind: int) -> Callable[[Any], Row]:
+    """Makes the rows of one kind of entry that has its instant and nothing else."""
+    return lambda entry: Row(kind, entry.at)
+
+
+def read_alone(make: Callable[[int], E]) -> Callable[[Row], E]:
+    """Reads them."""
+    return lambda row: make(row.at)

@@ -52,6 +52,18 @@ def recovered(entry: e.SagaRecovered) -> Row:
     return Row(11, entry.at, detail=json.dumps({"owner": entry.owner}))
 
 
+def read_recovered(row: Row) -> e.SagaRecovered:
+    return e.SagaRecovered(row.at, detail_of(row)["owner"])
+
+
+def completed(entry: e.SagaCompleted) -> Row:
+    return Row(12, entry.at, payload=entry.result)
+
+
+def read_completed(row: Row) -> e.SagaCompleted:
+    return e.SagaCompleted(row.at, payload_of(row))
+
+
 def queued(entry: e.SagaQueued) -> Row:
     return Row(30, entry.at, detail=json.dumps({"priority": entry.priority.name, "turn_at": entry.turn_at}))
 
@@ -61,6 +73,18 @@ def read_queued(row: Row) -> e.SagaQueued:
     return e.SagaQueued(row.at, Priority[detail["priority"]], detail["turn_at"])
 
 
-def read_value(row: Row) -> e.ValueRecorded:
+def admitted(entry: e.SagaAdmitted) -> Row:
+    return Row(31, entry.at, detail=json.dumps({"owner": entry.owner}))
+
+
+def read_admitted(row: Row) -> e.SagaAdmitted:
+    return e.SagaAdmitted(row.at, detail_of(row)["owner"])
+
+
+def recorded(entry: e.ValueRecorded) -> Row:
+    return Row(21, entry.at, entry.key, detail=entry.value)
+
+
+def read_recorded(row: Row) -> e.ValueRecorded:
     assert row.key is not None
     return e.ValueRecorded(row.at, row.key, row.detail or "")

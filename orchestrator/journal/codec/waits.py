@@ -52,5 +52,17 @@ def read_wait_ended(row: Row) -> e.WaitEnded:
     return e.WaitEnded(row.at, row.key, WaitEnd(detail["how"]), detail.get("request_id", ""))
 
 
+def parked(entry: e.SagaParked) -> Row:
+    return Row(26, entry.at, detail=json.dumps({"wake_at": entry.wake_at}))
+
+
+def read_parked(row: Row) -> e.SagaParked:
+    return e.SagaParked(row.at, detail_of(row)["wake_at"])
+
+
 def woken(entry: e.SagaWoken) -> Row:
     return Row(27, entry.at, detail=json.dumps({"owner": entry.owner, "why": entry.why}))
+
+
+def read_woken(row: Row) -> e.SagaWoken:
+    return e.SagaWoken(row.at, **detail_of(row))
