@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from orchestrator.contract.addresses import split_address
 from orchestrator.contract.status_code import StatusCode
@@ -66,10 +66,7 @@ class CountingObserver:
         """These entries of a saga are durable. The state may be ahead of them."""
         try:
             for entry in entries:
-                kind = type(entry)
-                if kind not in self._COUNTS:
-                    self._COUNTS[kind] = self._counting_of(entry)
-                if (count := self._COUNTS[kind]) is not None:
+                if (count := self._COUNTS[type(entry)]) is not None:
                     count(self, state, entry)
         except Exception:  # noqa: BLE001 - a wrong figure is better than a broken saga
             if not self._has_failed:
@@ -80,62 +77,6 @@ class CountingObserver:
         """So many writes have shared a commit of the journal, which took so long."""
         self._commit_sizes.add(writes)
         self._commit_seconds.add(seconds)
-
-    _COUNTS: ClassVar[dict[type[Any], Callable[[CountingObserver, SagaState, Any], None] | None]] = {}
-    """By the class of an entry, as far as :meth:`_counting_of` was asked."""
-
-    @classmethod
-    def _counting_of(cls, entry: Entry) -> Callable[[CountingObserver, SagaState, Any], None] | None:  # noqa: C901, PLR0911, PLR0912 - a table
-        """The method for entries of this class; an entry that is missing here does not pass the type checker.
-
-        ``None`` where nothing is counted, because what follows such an entry tells more.
-        """
-        match entry:
-            case e.SagaStarted():
-                return cls._started
-            case e.SagaRecovered():
-                return cls._recovered
-            case e.SagaWoken():
-                return cls._woken
-            case e.SagaAdmitted():
-                return cls._admitted
-            case e.CommandCompleted():
-                return cls._completed
-            case e.CommandRefused():
-                return cls._refused
-            case e.CommandAbandoned():
-                return cls._abandoned
-            case e.AttemptFailed():
-                return cls._attempt_failed
-            case e.CompensationCompleted():
-                return cls._compensation_completed
-            case e.CompensationRejected():
-                return cls._compensation_rejected
-            case e.RollbackBegan():
-                return cls._rollback_began
-            case e.SagaSuspended():
-                return cls._suspended
-            case e.SagaCompleted() | e.SagaCompensated() | e.SagaPartiallyCompensated():
-                return cls._ended
-            case e.WaitEnded():
-                return cls._wait_ended
-            case (
-                e.CommandQueued()
-                | e.CommandIntended()
-                | e.CompensationBegan()
-                | e.ValueRecorded()
-                | e.WaitBegan()
-                | e.SignalReceived()
-            ):
-                return None
-            case e.EventPublished() | e.EventsHandedOn():
-                return None
-            case e.SagaParked() | e.SagaQueued() | e.SagaResumed() | e.RetryRequested() | e.ActProposed():
-                return None
-            case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.DeadlinePassed():
-                return None
-            case _:
-                assert_never(entry)
 
     def _started(self, state: SagaState, _entry: e.SagaStarted) -> None:
         self.tallies.count(names.SAGAS_STARTED, ((names.SAGA_DEFINITION, state.definition),))
@@ -272,6 +213,43 @@ class CountingObserver:
         self._not_before.setdefault(saga_id, {})[key] = at
         if len(self._not_before) > _MOST_REMEMBERED:  # sagas that rest, or are another replica's by now
             del self._not_before[next(iter(self._not_before))]
+
+    # ``None`` where nothing is counted, because what follows such an entry tells more.
+    _COUNTS: ClassVar[Mapping[type[Any], Callable[[CountingObserver, SagaState, Any], None] | None]] = {
+        e.SagaStarted: _started,
+        e.SagaRecovered: _recovered,
+        e.SagaWoken: _woken,
+        e.SagaAdmitted: _admitted,
+        e.CommandCompleted: _completed,
+        e.CommandRefused: _refused,
+        e.CommandAbandoned: _abandoned,
+        e.AttemptFailed: _attempt_failed,
+        e.CompensationCompleted: _compensation_completed,
+        e.CompensationRejected: _compensation_rejected,
+        e.RollbackBegan: _rollback_began,
+        e.SagaSuspended: _suspended,
+        e.SagaCompleted: _ended,
+        e.SagaCompensated: _ended,
+        e.SagaPartiallyCompensated: _ended,
+        e.WaitEnded: _wait_ended,
+        e.CommandQueued: None,
+        e.CommandIntended: None,
+        e.CompensationBegan: None,
+        e.ValueRecorded: None,
+        e.WaitBegan: None,
+        e.SignalReceived: None,
+        e.EventPublished: None,
+        e.EventsHandedOn: None,
+        e.SagaParked: None,
+        e.SagaQueued: None,
+        e.SagaResumed: None,
+        e.RetryRequested: None,
+        e.ActProposed: None,
+        e.OutcomeResolved: None,
+        e.CompensationSkipped: None,
+        e.CompensationResolved: None,
+        e.DeadlinePassed: None,
+    }
 
 
 _STATUSES: Final = {

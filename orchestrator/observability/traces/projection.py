@@ -19,7 +19,7 @@ Invariant: every attempt that a participant can have seen has exactly one span, 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from orchestrator.journal import entries as e
 from orchestrator.journal.keys import compensation_key, unscoped
@@ -27,7 +27,9 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
+from orchestrator.observability.traces import root_events
 from orchestrator.observability.traces.attempt_spans import AttemptSpans, Sending
+from orchestrator.observability.traces.root_events import about_reason
 from orchestrator.observability.traces.spans import SagaSpans, error, event, prepare_wait, told
 from orchestrator.observability.traces.wire import Value, attributes
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 """No participant has an address."""
+
+E = TypeVar("E")
 
 _SUSPENDED: Final = "suspended"  # the key of that span, which no command can have: theirs hold a dot
 _ROLLED_BACK: Final = "rolled back"  # likewise
@@ -91,78 +95,7 @@ class SagaTrace:
     def project(self, entry: Entry) -> Sequence[bytes]:
         """The spans to which the next entry leads, serialized."""
         self.projected += 1
-        projection = self._PROJECTIONS.get(type(entry))
-        if projection is None:
-            projection = self._PROJECTIONS[type(entry)] = self._projection_of(entry)
-        return projection(self, entry)
-
-    _PROJECTIONS: ClassVar[dict[type[Any], Callable[[SagaTrace, Any], Sequence[bytes]]]] = {}
-    """By the class of an entry, as far as :meth:`_projection_of` was asked."""
-
-    @classmethod
-    def _projection_of(cls, entry: Entry) -> Callable[[SagaTrace, Any], Sequence[bytes]]:  # noqa: C901, PLR0911, PLR0912 - a table
-        """The method for entries of this class; an entry that is missing here does not pass the type checker."""
-        match entry:
-            case e.SagaStarted():
-                return cls._started
-            case e.CommandIntended():
-                return cls._intended
-            case e.CommandQueued():
-                return cls._command_queued
-            case e.AttemptFailed():
-                return cls._attempt_failed
-            case e.CommandCompleted():
-                return cls._completed
-            case e.CommandRefused():
-                return cls._refused
-            case e.CommandAbandoned():
-                return cls._abandoned
-            case e.RollbackBegan():
-                return cls._rollback_began
-            case e.CompensationBegan():
-                return cls._compensation_began
-            case e.CompensationCompleted():
-                return cls._compensation_completed
-            case e.CompensationRejected():
-                return cls._compensation_rejected
-            case e.SagaRecovered():
-                return cls._saga_recovered
-            case e.SagaCompleted():
-                return cls._saga_completed
-            case e.SagaCompensated() | e.SagaPartiallyCompensated():
-                return cls._saga_compensated
-            case e.SagaSuspended():
-                return cls._saga_suspended
-            case e.SagaResumed():
-                return cls._saga_resumed
-            case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.RetryRequested():
-                return cls._acted
-            case e.ActProposed():
-                return cls._act_proposed
-            case e.EventPublished():
-                return cls._event_published
-            case e.EventsHandedOn():
-                return cls._events_handed_on
-            case e.DeadlinePassed():
-                return cls._deadline_passed
-            case e.ValueRecorded():
-                return cls._value_recorded
-            case e.WaitBegan():
-                return cls._wait_began
-            case e.SignalReceived():
-                return cls._signal_received
-            case e.WaitEnded():
-                return cls._wait_ended
-            case e.SagaParked():
-                return cls._saga_parked
-            case e.SagaWoken():
-                return cls._saga_woken
-            case e.SagaQueued():
-                return cls._saga_queued
-            case e.SagaAdmitted():
-                return cls._saga_admitted
-            case _:
-                assert_never(entry)
+        return self._PROJECTIONS[type(entry)](self, entry)
 
     def _started(self, entry: e.SagaStarted) -> Sequence[bytes]:
         return (self._spans.mark(names.STARTED_SPAN, STARTED, entry.at) + attributes(self._about_saga()),)
@@ -175,8 +108,7 @@ class SagaTrace:
 
     def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
         self._sendings[entry.key].in_queue = entry
-        about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
-        self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
+        self._events.append(root_events.command_queued(entry))
         return ()
 
     def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[bytes]:
@@ -197,7 +129,7 @@ class SagaTrace:
 
     def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
-        self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
+        self._events.append(root_events.rollback_began(entry))
         held = ((each, each.in_queue) for each in self._sendings.values() if not each.settled)
         return [self._attempts.left(each, queued, entry.at) for each, queued in held if queued is not None]
 
@@ -221,7 +153,7 @@ class SagaTrace:
         """
         was_suspended, self.resting = self.resting, False
         self._recovered = True
-        self._events.append(event(names.RECOVERED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
+        self._events.append(root_events.recovered(entry))
         spans = []
         for sending in self._sendings.values():
             if sending.settled or sending.in_queue:
@@ -236,10 +168,9 @@ class SagaTrace:
     def _saga_suspended(self, entry: e.SagaSuspended) -> Sequence[bytes]:
         self.resting = True
         self._suspensions += 1
-        about = _about_reason(entry.reason)
-        self._events.append(event(names.SUSPENDED_EVENT, entry.at, about))
+        self._events.append(root_events.suspended(entry))
         span = self._spans.mark(names.SUSPENDED_SPAN, _SUSPENDED, entry.at, self._suspensions)
-        about = {**self._about_saga(), **about, **self._failed_command(entry.reason)}
+        about = {**self._about_saga(), **about_reason(entry.reason), **self._failed_command(entry.reason)}
         return (span + attributes(about) + error(entry.reason.code, entry.reason.message),)
 
     def _saga_completed(self, entry: e.SagaCompleted) -> Sequence[bytes]:
@@ -252,7 +183,7 @@ class SagaTrace:
         span = self._root(entry.at, status)
         reason = self._reason
         if reason is not None:
-            span += attributes({**_about_reason(reason), **self._failed_command(reason)})
+            span += attributes({**about_reason(reason), **self._failed_command(reason)})
         if partially:
             span += error(status.name, "an operator let effects stand")
         elif reason is not None and reason.code != ReasonCode.CANCELLED:
@@ -265,53 +196,8 @@ class SagaTrace:
         sending = self._sendings.get(compensation_key(key) if reason.code == ReasonCode.COMPENSATION_REJECTED else key)
         return {} if sending is None else {names.SAGA_FAILED_COMMAND: names.rpc_method(sending.method)}
 
-    def _saga_resumed(self, entry: e.SagaResumed) -> Sequence[bytes]:
-        self.resting = False
-        self._events.append(event(names.RESUMED_EVENT, entry.at, _about_reason(entry.reason)))
-        return ()
-
-    def _acted(
-        self, entry: e.OutcomeResolved | e.CompensationSkipped | e.CompensationResolved | e.RetryRequested
-    ) -> Sequence[bytes]:
-        about = {**_about_reason(entry.reason), names.SAGA_REQUESTED_BY: entry.reason.requested_by}
-        self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
-        return ()
-
-    def _act_proposed(self, _entry: e.ActProposed) -> Sequence[bytes]:
-        return ()  # nothing was done
-
-    def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
-        self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
-        return ()
-
-    def _saga_queued(self, entry: e.SagaQueued) -> Sequence[bytes]:
-        self.resting = True
-        self._events.append(event(names.QUEUED_EVENT, entry.at, {names.SAGA_PRIORITY: entry.priority.name.lower()}))
-        return ()
-
-    def _saga_admitted(self, entry: e.SagaAdmitted) -> Sequence[bytes]:
-        self.resting = False
-        self._events.append(event(names.ADMITTED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
-        return ()
-
-    def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:
-        return ()
-
-    def _event_published(self, entry: e.EventPublished) -> Sequence[bytes]:
-        about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.EVENT_TYPE: entry.type}
-        self._events.append(event(names.PUBLISHED_EVENT, entry.at, about))
-        return ()
-
-    def _events_handed_on(self, _entry: e.EventsHandedOn) -> Sequence[bytes]:
-        return ()
-
     def _wait_began(self, entry: e.WaitBegan) -> Sequence[bytes]:
         self._waits[entry.key] = entry
-        return ()
-
-    def _signal_received(self, entry: e.SignalReceived) -> Sequence[bytes]:
-        about: dict[str, Value] = {names.SAGA_SIGNAL: entry.name, names.SAGA_REQUESTED_BY: entry.requested_by.name}
-        self._events.append(event(names.SIGNAL_EVENT, entry.at, about))
         return ()
 
     def _wait_ended(self, entry: e.WaitEnded) -> Sequence[bytes]:
@@ -321,16 +207,6 @@ class SagaTrace:
         if began.signal:
             about[names.SAGA_SIGNAL] = began.signal
         return (self._spans.child(prepared, entry.key, 0, began.at, entry.at) + attributes(about),)
-
-    def _saga_parked(self, entry: e.SagaParked) -> Sequence[bytes]:
-        self.resting = True
-        self._events.append(event(names.PARKED_EVENT, entry.at, {}))
-        return ()
-
-    def _saga_woken(self, entry: e.SagaWoken) -> Sequence[bytes]:
-        self.resting = False
-        self._events.append(event(names.WOKEN_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
-        return ()
 
     def _root(self, ended_at: int, status: Status) -> bytes:
         """The saga's own span; of a completed child that is rolled back with its parent, a mark beside it."""
@@ -366,7 +242,56 @@ class SagaTrace:
             **{names.SAGA_ATTRIBUTE + name: value for name, value in start.attributes},
         }
 
+    def _untold(self, _entry: e.ActProposed | e.ValueRecorded | e.EventsHandedOn) -> Sequence[bytes]:
+        """Nothing was done, or other entries tell it."""
+        return ()
 
-def _about_reason(reason: Reason) -> dict[str, Value]:
-    about: dict[str, Value] = {names.SAGA_REASON: reason.code, names.SAGA_REASON_MESSAGE: reason.message}
-    return {**about, names.SAGA_STEP: reason.step_key} if reason.step_key else about
+    @staticmethod
+    def _telling(
+        event_of: Callable[[E], Span.Event], *, resting: bool | None = None
+    ) -> Callable[[SagaTrace, E], Sequence[bytes]]:
+        """The method for entries of which an event is told, and that may say whether the saga rests from then on."""
+
+        def tell(self: SagaTrace, entry: E) -> Sequence[bytes]:
+            self._events.append(event_of(entry))
+            if resting is not None:
+                self.resting = resting
+            return ()
+
+        return tell
+
+    _PROJECTIONS: ClassVar[Mapping[type[Any], Callable[[SagaTrace, Any], Sequence[bytes]]]] = {
+        e.SagaStarted: _started,
+        e.CommandIntended: _intended,
+        e.CommandQueued: _command_queued,
+        e.AttemptFailed: _attempt_failed,
+        e.CommandCompleted: _completed,
+        e.CommandRefused: _refused,
+        e.CommandAbandoned: _abandoned,
+        e.RollbackBegan: _rollback_began,
+        e.CompensationBegan: _compensation_began,
+        e.CompensationCompleted: _compensation_completed,
+        e.CompensationRejected: _compensation_rejected,
+        e.SagaRecovered: _saga_recovered,
+        e.SagaCompleted: _saga_completed,
+        e.SagaCompensated: _saga_compensated,
+        e.SagaPartiallyCompensated: _saga_compensated,
+        e.SagaSuspended: _saga_suspended,
+        e.SagaResumed: _telling(root_events.resumed, resting=False),
+        e.OutcomeResolved: _telling(root_events.acted),
+        e.CompensationSkipped: _telling(root_events.acted),
+        e.CompensationResolved: _telling(root_events.acted),
+        e.RetryRequested: _telling(root_events.acted),
+        e.ActProposed: _untold,
+        e.EventPublished: _telling(root_events.published),
+        e.EventsHandedOn: _untold,
+        e.DeadlinePassed: _telling(root_events.deadline_passed),
+        e.ValueRecorded: _untold,
+        e.WaitBegan: _wait_began,
+        e.SignalReceived: _telling(root_events.signal_received),
+        e.WaitEnded: _wait_ended,
+        e.SagaParked: _telling(root_events.parked, resting=True),
+        e.SagaWoken: _telling(root_events.woken, resting=False),
+        e.SagaQueued: _telling(root_events.queued, resting=True),
+        e.SagaAdmitted: _telling(root_events.admitted, resting=False),
+    }

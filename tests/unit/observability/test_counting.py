@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -170,3 +170,7 @@ def test_what_is_remembered_of_sagas_in_trouble_is_bounded(
     assert [*observer._not_before] == ["order-3", "order-4"]
     observer.journalled(SagaState("order-4"), [e.SagaCompleted(SECOND, b"")])
     assert [*observer._not_before] == ["order-3"]
+
+
+def test_of_every_class_of_entry_it_is_said_what_is_counted() -> None:
+    assert set(CountingObserver._COUNTS) == set(get_args(e.Entry))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -445,3 +447,7 @@ def test_a_completed_child_that_is_rolled_back_with_its_parent_keeps_one_root() 
     mark = only(trace, "saga rolled back")
     assert mark.attributes["saga.status"] == "compensated"
     assert_whole(trace)
+
+
+def test_every_class_of_entry_has_its_projection() -> None:
+    assert set(SagaTrace._PROJECTIONS) == set(get_args(Entry))
