@@ -32,11 +32,11 @@ from orchestrator.journal.state import ENDED, SagaState, Status
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import JumpingClock
-from orchestrator.testing.world.journal import SwitchedJournal
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.queue import QueueConnection, VirtualQueue
+from orchestrator.testing.world.switched_journal import SwitchedJournal
 from orchestrator.testing.world.virtual_loop import Process
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.email.v1.email_pb2 import SendConfirmationRequest

@@ -143,7 +143,7 @@ class Network:
         timer = self.loop.call_later(timeout, _time_out, answer)
         host = self.hosts[command.service]
         self._start(_Call(self, process.name, host, command, request, metadata, answer))
-        self.invariants.sent(process.name, command, request, metadata)
+        self.invariants.sendings.sent(process.name, command, request, metadata)
         try:
             return await answer
         finally:
@@ -226,7 +226,7 @@ class _Call:
             return
         self._answer.set_result(outcome)
         if isinstance(outcome, Completed):
-            self._network.invariants.answered(self.sender, self._key)
+            self._network.invariants.sendings.answered(self.sender, self._key)
 
     def give_instead(self) -> None:
         """The sender gets an answer from a proxy, a mesh or a wrong backend."""

@@ -14,30 +14,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import logging
-import warnings
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.journal.state import ENDED, UNFINISHED, Status
-from orchestrator.journal.waiting import open_waits
+from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.drawn_limits import draw_limits
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.final_check import FinalCheck
 from orchestrator.testing.simulation.invariants import Invariants
+from orchestrator.testing.simulation.isolation import log_captured, without_garbage_collection
 from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.scheduled import ScheduleClients
+from orchestrator.testing.simulation.settling import awaiting_signals, latest_timer, unsettled
 from orchestrator.testing.simulation.sink import SimulatedSink
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
-from orchestrator.testing.world.clock import EPOCH, VirtualClock
+from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.store.memory import MemoryJournal
@@ -54,8 +52,6 @@ _DEPLOYS: Final = 0.4
 _LONGEST_DEPLOY_PAUSE: Final = 6.0
 _OPERATOR_ROUNDS: Final = 40
 _LATEST_ARRIVAL_SECONDS: Final = 30.0
-_ENGINE: Final = "orchestrator.engine"
-_YOUNGEST: Final = 0
 
 
 class Outcome(NamedTuple):
@@ -89,9 +85,9 @@ def simulate(seed: int, journal: Callable[[Callable[[], int]], MemoryJournal], s
         journal: makes the journal under test, for the time by which it judges leases: that of the world, and of no
             replica.
     """
-    with _without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
+    with without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
         world = _World(seed, loop, journal(VirtualClock().now), sagas)
-        with _log_captured(world):
+        with log_captured(world.note_log):
             world.run()
         return world.outcome()
 
@@ -198,16 +194,17 @@ class _World:
     async def _until_all_settled(
         self, starts: list[asyncio.Task[None]], clients: ScheduleClients, store: SimulatedStore
     ) -> None:
+        sagas = self._invariants.sagas
         until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
-        while self._loop.time() < max(until, self._latest_timer() + _LONGEST_RECOVERY_SECONDS):
+        while self._loop.time() < max(until, latest_timer(sagas) + _LONGEST_RECOVERY_SECONDS):
             await asyncio.sleep(1.0)
             to_come = await clients.unsettled_schedules(self._journal)
-            is_settled = store.is_settled and not self._unsettled() and not to_come
+            is_settled = store.is_settled and not unsettled(sagas) and not to_come
             if is_settled and all(start.done() for start in starts):
                 return
-            for saga_id in self._awaiting_signals():
+            for saga_id in awaiting_signals(sagas):
                 await clients.signal(saga_id)
-        for saga_id in [*self._unsettled(), *await clients.unsettled_schedules(self._journal)]:
+        for saga_id in [*unsettled(sagas), *await clients.unsettled_schedules(self._journal)]:
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
 
     async def _until_all_told(self) -> None:
@@ -218,35 +215,6 @@ class _World:
             await asyncio.sleep(1.0)
         sagas = self._invariants.sagas.items()
         self._invariants.events.check_end({saga_id: observed.state for saga_id, observed in sagas})
-
-    def _unsettled(self) -> list[str]:
-        """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is, or for its room."""
-        resting = set(self._in({*ENDED, Status.SUSPENDED}))
-        suspended = self._in({Status.SUSPENDED})
-        if suspended:  # its parent has room, for which those wait that are queued, or parked and due
-            resting.update(self._in({Status.WAITING}))
-        for saga_id in suspended:
-            while saga_id := self._invariants.sagas[saga_id].state.parent_id:
-                resting.add(saga_id)
-        return [saga_id for saga_id in self._invariants.sagas if saga_id not in resting]
-
-    def _latest_timer(self) -> float:
-        """When the last timer of all is due, in seconds of the world."""
-        states = [known.state for known in self._invariants.sagas.values() if known.state.status in UNFINISHED]
-        times = [wait.due_at for state in states for wait in open_waits(state)]
-        return (max(times, default=0) - EPOCH) / 1e9
-
-    def _awaiting_signals(self) -> list[str]:
-        """The sagas that go on when somebody tells them something."""
-        going = [(saga_id, known.state) for saga_id, known in self._invariants.sagas.items()]
-        return [
-            saga_id
-            for saga_id, state in going
-            if state.status in UNFINISHED and not state.rollback and any(wait.signal for wait in open_waits(state))
-        ]
-
-    def _in(self, statuses: set[Status]) -> list[str]:
-        return [saga_id for saga_id, known in self._invariants.sagas.items() if known.state.status in statuses]
 
     def _note_broken(self, broken: Broken) -> None:
         if self._over:
@@ -279,48 +247,3 @@ async def _deploy(replicas: Sequence[SimulatedReplica], definitions: Sequence[De
     for replica in replicas:
         await replica.deploy(definitions, random)
         await asyncio.sleep(random.uniform(0, _LONGEST_DEPLOY_PAUSE))
-
-
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Within, no garbage is collected: when that happens, no seed can decide. It is collected at the end."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            # A world ends in the middle of things.
-            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-            yield
-            gc.collect(_YOUNGEST)
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-class _LogCapture(logging.Handler):
-    """Puts what the engine calls critical into the timeline."""
-
-    def __init__(self, world: _World) -> None:
-        super().__init__(logging.CRITICAL)
-        self._world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See the base class."""
-        error = record.exc_info[1] if record.exc_info else None
-        self._world.note_log(f"{record.getMessage()}: {error!r}")
-
-
-@contextlib.contextmanager
-def _log_captured(world: _World) -> Iterator[None]:
-    """Within, the engine's log goes to the timeline and nowhere else."""
-    log = logging.getLogger(_ENGINE)
-    before = log.level, log.propagate
-    listener = _LogCapture(world)
-    log.setLevel(logging.CRITICAL)
-    log.propagate = False
-    log.addHandler(listener)
-    try:
-        yield
-    finally:
-        log.removeHandler(listener)
-        log.level, log.propagate = before

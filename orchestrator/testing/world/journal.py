@@ -15,14 +15,12 @@ and learns nothing more. Invariant: what is durable is only ever changed by the 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from orchestrator.errors import JournalUnavailable
-from orchestrator.journal.fold import fold
-from orchestrator.journal.outbox import outbox_of
 from orchestrator.testing.world.bulk_acts import BulkActsConnection
 from orchestrator.testing.world.figures import FiguresConnection
 from orchestrator.testing.world.outbox import OutboxConnection
+from orchestrator.testing.world.retention import RetentionConnection
 from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
 
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.queues import QueuedCount
     from orchestrator.ports.requested_acts import RequestedAct
-    from orchestrator.ports.retention import EndedPage, Tombstone
     from orchestrator.ports.wakes import Woken
     from orchestrator.testing.world.virtual_loop import Process
 
@@ -46,7 +43,9 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnection, OutboxConnection):
+class JournalConnection(
+    SchedulesConnection, BulkActsConnection, FiguresConnection, OutboxConnection, RetentionConnection
+):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -62,6 +61,7 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
         FiguresConnection.__init__(self, journal, self._ask)
         BulkActsConnection.__init__(self, journal, self._ask)
         OutboxConnection.__init__(self, journal, self._ask)
+        RetentionConnection.__init__(self, journal, self._ask)
         self.journal = journal
         self.process = process
         self._waiting: Batch = []
@@ -260,34 +260,6 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
         """See the port."""
         await self._ask(lambda: self.journal.forget(owners))
 
-    async def ended(self, position: int, limit: int) -> EndedPage:
-        """See the port."""
-        return await self._ask(lambda: self.journal.ended(position, limit))
-
-    async def family(self, saga_id: str) -> list[str]:
-        """See the port."""
-        return await self._ask(lambda: self.journal.family(saga_id))
-
-    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
-        """See the port."""
-        return await self._ask(lambda: self.journal.delete_ended(saga_ids))
-
-    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
-        """See the port."""
-        return await self._ask(lambda: self.journal.find_tombstone(saga_id))
-
-    async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
-        """See the port."""
-        return await self._ask(lambda: self.journal.tombstones(after, limit))
-
-    async def shrink(self) -> None:
-        """See the port."""
-        await self._ask(self.journal.shrink)
-
-    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        """See the port."""
-        await self._ask(lambda: self.journal.keep_tombstones(tombstones))
-
     async def queued(self) -> list[QueuedCount]:
         """See the port."""
         return await self._ask(self.journal.queued)
@@ -321,79 +293,6 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
     async def _unless_crashed(self) -> None:
         if self.process.crashed:
             await asyncio.get_running_loop().create_future()
-
-
-class SwitchedJournal(JournalConnection):
-    """A connection that a test switches.
-
-    Attributes:
-        journal_is: ``up``; ``down``: the journal refuses everything; ``held``: appends wait until it is up again.
-        cut_after: the process crashes as soon as a saga's journal would hold more entries than this; those that fit
-            are written.
-        loses_acknowledgement: the process crashes, too, when it holds exactly that many.
-        is_deaf: no wake reaches the process.
-    """
-
-    def __init__(self, journal: Journal, process: Process) -> None:
-        super().__init__(journal, process)
-        self.journal_is: Literal["up", "down", "held"] = "up"
-        self.cut_after: int | None = None
-        self.loses_acknowledgement = False
-        self.is_deaf = False
-        self._held: list[tuple[Batch, asyncio.Future[Any]]] = []
-
-    def switch(self, state: Literal["up", "down"]) -> None:
-        """Let the journal be up or down; what was held goes on."""
-        self.journal_is = state
-        held, self._held = self._held, []
-        for batch, done in held:
-            self._arrive(batch, done)
-
-    def _arrive(self, batch: Batch, done: asyncio.Future[Results]) -> None:
-        if self.journal_is == "held":
-            self._held.append((batch, done))
-        else:
-            super()._arrive(batch, done)
-
-    async def travel(self, *, answered: bool) -> None:
-        """See the base class."""
-        if not answered and self.journal_is == "down":
-            raise JournalUnavailable("the disk is full")
-
-    async def woken(self) -> Woken:
-        """See the port."""
-        while True:
-            woken = await super().woken()
-            if not self.is_deaf:
-                return woken
-
-    def commit(self, appends: Sequence[Append]) -> Results | None:
-        """See the base class."""
-        if self.journal_is == "down":
-            return [JournalUnavailable("the disk is full") for _ in appends]
-        return super().commit(appends)
-
-    def write(self, append: Append) -> Exception | None:
-        """See the base class."""
-        total = append.expected_sequence + len(append.entries)
-        if self.cut_after is not None and total > self.cut_after:
-            self._write_beginning(append, append.entries[: self.cut_after - append.expected_sequence])
-            self.process.crash()
-            return None
-        error = super().write(append)
-        if self.loses_acknowledgement and total == self.cut_after:
-            self.process.crash()
-        return error
-
-    def _write_beginning(self, append: Append, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        written = [*result_of(self.journal.read(append.saga_id)), *entries]
-        state = fold(append.saga_id, written)
-        assert state.status is not None
-        told = outbox_of(append.saga_id, written, append.expected_sequence, tells_life=False)
-        ended = append._replace(entries=entries, status=state.status, ended_at=state.ended_at, outbox=told)
-        self.journal.append(ended).result()
 
 
 def result_of(answer: Coroutine[Any, Any, T]) -> T:

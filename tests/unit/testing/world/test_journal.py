@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.memory import MemoryJournal
-from orchestrator.testing.world.journal import JournalConnection, SwitchedJournal
+from orchestrator.testing.world.journal import JournalConnection
+from orchestrator.testing.world.switched_journal import SwitchedJournal
 from orchestrator.testing.world.virtual_loop import Process
 from tests.support.journals import EVERY_ENTRY, Writing
 
