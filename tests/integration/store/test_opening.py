@@ -108,7 +108,7 @@ def test_a_store_is_imported_once_it_is_named() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
-    assert told == "['orchestrator.store.frozen_note', 'orchestrator.store.opening']\n"
+    assert told == "['orchestrator.store.frozen_note', 'orchestrator.store.opening', 'orchestrator.store.schemes']\n"
 
 
 @pytest.mark.parametrize("url", [url for url in NO_STORES if url])
