@@ -19,28 +19,32 @@ import grpc.aio
 from google.type.date_pb2 import Date
 
 from saga.v1 import saga_pb2
-from saga.v1.contract_pb2 import EFFECT_COMPENSABLE, EFFECT_QUERY
 from shop.analytics.v1.analytics_pb2 import GetReportRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
 from shop.inventory.v1.inventory_pb2 import GetStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.order.v1.order_service_pb2 import GetOrderRequest, ListOrdersRequest
-from shop.payment.v1 import payment_pb2
-from shop.payment.v1.payment_pb2 import GetPaymentRequest, GetPaymentResponse
+from shop.payment.v1.payment_pb2 import GetPaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.rewards.v1.rewards_pb2 import GetBalanceRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub
-from shop.shipping.v1 import shipping_pb2
-from shop.shipping.v1.shipping_pb2 import GetShipmentRequest, GetShipmentResponse
+from shop.shipping.v1.shipping_pb2 import GetShipmentRequest
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
-from tests.crash.orders import COMPENSATED, COMPLETED, SKUS
+from tests.crash.order_checks import (
+    broken_by_cancel,
+    broken_by_end,
+    broken_by_fronted_end,
+    broken_by_instants,
+    broken_by_payment,
+    broken_by_shipment,
+    broken_by_steps,
+)
+from tests.crash.orders import COMPLETED, SKUS
 from tests.crash.traces import broken_traces
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection, Iterator
     from types import TracebackType
-
-    from google.type.money_pb2 import Money
 
     from shop.order.v1.order_pb2 import Order
     from tests.crash.customers import Customers
@@ -50,15 +54,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SECONDS: Final = 10
-_NANOS: Final = 1_000_000_000
 _PAGE: Final = 1000
 _AT_ONCE: Final = 32
 _RECORD: Final = "shop.analytics.v1.AnalyticsService.RecordOrder"
 _ORDERS: Final = "orders"  # counted beside the skus, none of which is called so
-_ROLLED_BACK_BECAUSE: Final = frozenset({"REJECTED", "UNKNOWN"})
-_UNDECIDED: Final = frozenset(
-    {saga_pb2.STEP_STATE_IN_PROGRESS, saga_pb2.STEP_STATE_UNKNOWN, saga_pb2.STEP_STATE_COMPENSATING}
-)
 
 
 @dataclass(frozen=True)
@@ -137,12 +136,12 @@ class Invariants:
         payment = await if_found(self._payment.GetPayment(GetPaymentRequest(order_id=order.order_id)))
         shipment = await if_found(self._shipping.GetShipment(GetShipmentRequest(order_id=order.order_id)))
         problems = [
-            *(_broken_by_fronted_end(placed, order) if fronted else _broken_by_end(placed, order)),
-            *_broken_by_cancel(placed, order),
-            *_broken_by_instants(order),
-            *_broken_by_steps(order),
-            *_broken_by_payment(order, payment),
-            *_broken_by_shipment(order, shipment),
+            *(broken_by_fronted_end(placed, order) if fronted else broken_by_end(placed, order)),
+            *broken_by_cancel(placed, order),
+            *broken_by_instants(order),
+            *broken_by_steps(order),
+            *broken_by_payment(order, payment),
+            *broken_by_shipment(order, shipment),
         ]
         return order, [f"{placed.kind.name} order {order.order_id}: {problem}" for problem in problems]
 
@@ -191,96 +190,6 @@ class Invariants:
         )
 
 
-def _broken_by_end(placed: Placed, order: Order) -> Iterator[str]:
-    """Only a cancel may make an order end otherwise than its kind says."""
-    if placed.cancelled:
-        return
-    ended = _end_of(order)
-    if order.status != placed.kind.ends:
-        yield f"{ended}, and should be {saga_pb2.Status.Name(placed.kind.ends)}"
-    elif placed.kind.refused_at and order.reason.code == "REJECTED":
-        refused_at = order.reason.step_key.partition(".")[2].partition("#")[0]
-        if refused_at not in placed.kind.refused_at:
-            yield f"{ended}, and was refused at {order.reason.step_key!r}"
-    elif placed.kind.refused_at:
-        yield f"{ended} for a reason of its own"
-
-
-def _broken_by_fronted_end(placed: Placed, order: Order) -> Iterator[str]:
-    """Who answers in a participant's place may refuse every order, and can make none complete that is refused."""
-    if order.status not in {placed.kind.ends, COMPENSATED}:
-        yield f"{_end_of(order)}, and should be {saga_pb2.Status.Name(placed.kind.ends)}, or compensated"
-    elif order.status == COMPENSATED and not placed.cancelled and order.reason.code not in _ROLLED_BACK_BECAUSE:
-        yield f"{_end_of(order)} for a reason of its own"
-
-
-def _broken_by_cancel(placed: Placed, order: Order) -> Iterator[str]:
-    ended = _end_of(order)
-    if placed.cancelled and order.status != COMPENSATED:
-        yield f"{ended}, and its cancel was accepted"
-    if placed.refusal in {"PAST_PIVOT", "SAGA_ENDED"} and order.status != COMPLETED:
-        yield f"{ended}, and its cancel was refused: {placed.refusal}"
-
-
-def _broken_by_instants(order: Order) -> Iterator[str]:
-    if order.HasField("ended_at") != (order.status in {COMPLETED, COMPENSATED}):
-        yield f"{_end_of(order)}, and its end says otherwise"
-
-
-def _end_of(order: Order) -> str:
-    reason = f"{order.reason.code} {order.reason.message}".strip()
-    return f"it is {saga_pb2.Status.Name(order.status)} ({reason})"
-
-
-def _broken_by_steps(order: Order) -> Iterator[str]:
-    for step in order.steps:
-        if step.state in _UNDECIDED and step.effect != EFFECT_QUERY and not step.best_effort:
-            yield f"its step {step.key} is {saga_pb2.StepState.Name(step.state)}"
-    compensable = [step for step in order.steps if step.effect == EFFECT_COMPENSABLE and step.key]
-    if order.status == COMPLETED:
-        yield from (f"its step {step.key} was compensated" for step in compensable if step.HasField("compensation"))
-        return
-    standing = {saga_pb2.STEP_STATE_COMPENSATED, saga_pb2.STEP_STATE_REJECTED}
-    yield from (f"its step {step.key} was not compensated" for step in compensable if step.state not in standing)
-    compensated = (step for step in compensable if step.HasField("compensation"))
-    by_start = sorted(compensated, key=lambda step: step.started_at.ToNanoseconds())
-    positions = [step.compensation.position for step in by_start]
-    if positions != list(range(len(positions), 0, -1)):
-        yield f"its steps, in the order of their start, were compensated as {positions}"
-    for later, earlier in zip(by_start[1:], by_start, strict=False):
-        if earlier.compensation.started_at.ToNanoseconds() < later.compensation.ended_at.ToNanoseconds():
-            yield f"the compensation of {earlier.key} did not wait for that of {later.key}"
-
-
-def _broken_by_payment(order: Order, found: GetPaymentResponse | None) -> Iterator[str]:
-    if found is None:
-        if order.status == COMPLETED:
-            yield "nothing was paid"
-        return
-    due = payment_pb2.PAYMENT_STATE_CAPTURED if order.status == COMPLETED else payment_pb2.PAYMENT_STATE_VOIDED
-    if found.payment.state != due:
-        yield f"its payment is {payment_pb2.PaymentState.Name(found.payment.state)}"
-    accounts = Counter[str]()
-    for entry in found.entries:
-        accounts[entry.account.partition(":")[0]] += _nanos(entry.amount)
-    if total := accounts.total():
-        yield f"its ledger adds up to {total / _NANOS}"
-    # Booked twice, the hold and its end: neither less nor more.
-    if len(found.entries) != 4:
-        yield f"its ledger has {len(found.entries)} entries"
-    paid = _nanos(order.receipt.total)
-    if (accounts["customer"], accounts["holds"], accounts["sales"]) != (paid, 0, -paid):
-        yield f"its ledger says {dict(accounts)}, and {paid} nanos were due"
-
-
-def _broken_by_shipment(order: Order, found: GetShipmentResponse | None) -> Iterator[str]:
-    arranged = found is not None and found.shipment.state == shipping_pb2.SHIPMENT_STATE_ARRANGED
-    if arranged != (order.status == COMPLETED):
-        yield "its parcel is on its way" if arranged else "no parcel is on its way"
-    if arranged and found is not None and found.shipment.tracking_number != order.receipt.tracking_number:
-        yield "its receipt tells the number of another parcel"
-
-
 def _broken_by_report(completed: list[Order], sold: Counter[str]) -> Iterator[str]:
     """The report counts completed orders, each once; those of which the analytics could not be told may be missing."""
     least, most = Counter[str](), Counter[str]()
@@ -322,7 +231,3 @@ async def if_found(call: Awaitable[T]) -> T | None:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             return None
         raise
-
-
-def _nanos(money: Money) -> int:
-    return int(money.units) * _NANOS + int(money.nanos)
