@@ -17,13 +17,14 @@ from services.chassis.answering import Answering
 from services.chassis.database import Database
 from services.chassis.events.causes import Cause
 from services.chassis.events.opening import events
+from services.chassis.faults import PlannedFaults
 from services.chassis.guard import Guard
-from services.chassis.listening import door
+from services.chassis.listening import Door, door
 from services.chassis.migration import migrate
 from services.chassis.over_grpc.server import GrpcServer
 from services.chassis.over_http.server import HttpServer
 from services.chassis.participant import Participant
-from services.chassis.settings import SettingsT, split_address
+from services.chassis.settings import Settings, SettingsT, split_address
 from services.chassis.spans import open_tracing
 from services.chassis.troubles import open_faults
 
@@ -88,19 +89,7 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
     entrance = door(settings, prefix=prefix)
     faults = open_faults(settings, prefix=prefix)
     async with AsyncExitStack() as stack:
-        prepare = partial(migrate, migrations=service.migrations)
-        database = await Database.open(settings.database_url, prepare=prepare)
-        stack.push_async_callback(database.close)
-        tracing = open_tracing(service.name, service.contract.full_name, *split_address(settings.listen))
-        stack.push_async_callback(tracing.close)
-        cause = Cause(service.contract.full_name)
-        servicer = service.create(Guard(database, cause), settings)
-        if isinstance(servicer, AbstractAsyncContextManager):
-            await stack.enter_async_context(servicer)
-        await stack.enter_async_context(
-            events(service.name, settings, database, servicer, cause=cause, tracing=tracing)
-        )
-        answering = Answering(service.contract, servicer, tracing=tracing, trusts=entrance.trusts, faults=faults)
+        servicer, answering = await _opened(stack, service, settings, entrance=entrance, faults=faults)
         server = GrpcServer(
             answering,
             servicer,
@@ -110,17 +99,10 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             listen=settings.listen,
             variable=f"{prefix}LISTEN",
         )
-        entrances: list[Entrance] = [server]
-        url = ""
-        if settings.http:
-            http = HttpServer(answering, entrance=entrance, listen=settings.http, variable=f"{prefix}HTTP")
-            entrances.append(http)
-            url = http.address
-        if settings.nats:
-            # A service that takes no commands from a queue needs no client of one.
-            from services.chassis.over_nats.opening import open_queue  # noqa: PLC0415
-
-            entrances.append(open_queue(answering, settings, prefix=prefix))
+        http = _http(answering, settings, entrance=entrance, prefix=prefix)
+        queue = _queue(answering, settings, prefix=prefix)
+        entrances: list[Entrance] = [each for each in (server, http, queue) if each is not None]
+        url = http.address if http is not None else ""
         try:
             for each in entrances:
                 await each.start()
@@ -133,3 +115,43 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         finally:
             logger.info("%s draining", service.name)
             await asyncio.gather(*(each.drain(settings.drain_seconds) for each in entrances))
+
+
+async def _opened(
+    stack: AsyncExitStack,
+    service: Service[SettingsT],
+    settings: SettingsT,
+    *,
+    entrance: Door,
+    faults: PlannedFaults | None,
+) -> tuple[Participant, Answering]:
+    """The servicer with all that it stands on, which the stack closes, and what answers its calls."""
+    prepare = partial(migrate, migrations=service.migrations)
+    database = await Database.open(settings.database_url, prepare=prepare)
+    stack.push_async_callback(database.close)
+    tracing = open_tracing(service.name, service.contract.full_name, *split_address(settings.listen))
+    stack.push_async_callback(tracing.close)
+    cause = Cause(service.contract.full_name)
+    servicer = service.create(Guard(database, cause), settings)
+    if isinstance(servicer, AbstractAsyncContextManager):
+        await stack.enter_async_context(servicer)
+    await stack.enter_async_context(events(service.name, settings, database, servicer, cause=cause, tracing=tracing))
+    answering = Answering(service.contract, servicer, tracing=tracing, trusts=entrance.trusts, faults=faults)
+    return servicer, answering
+
+
+def _http(answering: Answering, settings: Settings, *, entrance: Door, prefix: str) -> HttpServer | None:
+    """The way over HTTP, where there is one."""
+    if not settings.http:
+        return None
+    return HttpServer(answering, entrance=entrance, listen=settings.http, variable=f"{prefix}HTTP")
+
+
+def _queue(answering: Answering, settings: Settings, *, prefix: str) -> Entrance | None:
+    """The way over a queue, where there is one."""
+    if not settings.nats:
+        return None
+    # A service that takes no commands from a queue needs no client of one.
+    from services.chassis.over_nats.opening import open_queue  # noqa: PLC0415
+
+    return open_queue(answering, settings, prefix=prefix)

@@ -177,14 +177,9 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(value=entry.priority.name.lower())
         case e.SagaStarted():
             return _Told(actor=entry.started_by)
-        case (
-            e.SagaRecovered()
-            | e.SagaAdmitted()
-            | e.SagaCompleted()
-            | e.SagaCompensated()
-            | e.SagaPartiallyCompensated()
-            | e.DeadlinePassed()
-        ):
+        case e.SagaCompleted() | e.SagaCompensated() | e.SagaPartiallyCompensated():
+            return _Told()
+        case e.SagaRecovered() | e.SagaAdmitted() | e.DeadlinePassed():
             return _Told()
         case _:
             assert_never(entry)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from orchestrator.participant.exposure import is_exposed
@@ -11,7 +11,7 @@ from services.chassis.errors import StartupError
 from services.chassis.events.causes import Cause
 from services.chassis.events.claims import Claim
 from services.chassis.events.handlers import handlers_of
-from services.chassis.events.handling import Surroundings
+from services.chassis.events.handling import Start, Surroundings
 from services.chassis.events.relay import Relay
 from services.chassis.events.sagas import saga_starts
 from services.chassis.events.traffic import BEGINNING, EventTraffic, moving
@@ -54,14 +54,7 @@ async def events(
         broker = JetStreamBroker(connection, address.subjects.prefix)
         relay = Relay(database, broker)
         cause.wake = relay.wake
-        start = await stack.enter_async_context(
-            saga_starts(
-                settings.orchestrator,
-                token_file=_token_file(settings),
-                ca=_authorities(settings, prefix),
-                variable=f"{prefix}ORCHESTRATOR",
-            )
-        )
+        start = await stack.enter_async_context(_starts(settings, prefix))
         around = Surroundings(name, database, Claim(database), cause, tracing, start)
         handlers = handlers_of(servicer)
         since = utc_now() if settings.events_from == "now" else BEGINNING
@@ -78,6 +71,16 @@ def _authorities(settings: Settings, prefix: str) -> bytes | None:
         return settings.orchestrator_ca.read_bytes()
     except OSError as error:
         raise StartupError(f"{prefix}ORCHESTRATOR_CA: {error}") from error
+
+
+def _starts(settings: Settings, prefix: str) -> AbstractAsyncContextManager[Start]:
+    """How handlers start sagas."""
+    return saga_starts(
+        settings.orchestrator,
+        token_file=_token_file(settings),
+        ca=_authorities(settings, prefix),
+        variable=f"{prefix}ORCHESTRATOR",
+    )
 
 
 def _token_file(settings: Settings) -> Path | None:

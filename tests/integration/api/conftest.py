@@ -164,6 +164,45 @@ class Api:
         await self.until(lambda: method in self.mocks.called)
 
 
+def _services(
+    replica: Replica,
+    journal: Journal,
+    clock: SystemClock,
+    admission: Admission,
+    feed: SagaFeed,
+    dead_commands: KnownDeadCommands,
+    nobody: GrpcChannel,
+) -> Services:
+    """What adds each service to a server, by its full name."""
+    narrowed = NarrowedSagas(replica)
+    starts = Starts(narrowed, admission)
+    figures = FiguresService(narrowed, clock, NarrowedDeadCommands(dead_commands))
+    sagas = SagaService(narrowed, starts, feed, clock)
+    orders = OrderService(narrowed, starts, clock, OrderDetails(lambda _: nobody.current))
+    return {
+        "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+        "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
+        "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
+        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, figures),
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
+        "saga.v1.ScheduleService": partial(
+            add_ScheduleServiceServicer_to_server,
+            ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
+        ),
+        "saga.v1.BulkActService": partial(
+            add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
+        ),
+        "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
+    }
+
+
+def _access(folder: Path, subjects: str) -> AccessSettings:
+    """Where ada stands, and the others."""
+    file = folder / "subjects.yaml"
+    file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
+    return AccessSettings(folder, file)
+
+
 @asynccontextmanager
 async def serving(
     journal: Journal,
@@ -186,31 +225,10 @@ async def serving(
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
-    narrowed, dead_commands = NarrowedSagas(replica), KnownDeadCommands()
-    figures = FiguresService(narrowed, clock, NarrowedDeadCommands(dead_commands))
-    starts, feed = Starts(narrowed, admission), SagaFeed(replica, clock)
-    sagas = SagaService(narrowed, starts, feed, clock)
-    orders = OrderService(narrowed, starts, clock, OrderDetails(lambda _: nobody.current))
+    dead_commands, feed = KnownDeadCommands(), SagaFeed(replica, clock)
     state = tempfile.TemporaryDirectory()
-    folder = Path(state.name)
-    file = folder / "subjects.yaml"
-    file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
-    services: Services = {
-        "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
-        "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
-        "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
-        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, figures),
-        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
-        "saga.v1.ScheduleService": partial(
-            add_ScheduleServiceServicer_to_server,
-            ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
-        ),
-        "saga.v1.BulkActService": partial(
-            add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
-        ),
-        "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
-    }
-    authentication = open_authentication(AccessSettings(folder, file), clock.now)
+    services = _services(replica, journal, clock, admission, feed, dead_commands, nobody)
+    authentication = open_authentication(_access(Path(state.name), subjects), clock.now)
     server = ApiServer("127.0.0.1:0", services, authentication, clock)
     async with AsyncExitStack() as stack:
         stack.enter_context(state)

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from orchestrator.engine.replica.claiming.doubt import Doubt
 from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.replica.worker import Worker
@@ -122,10 +123,10 @@ def hand_over_is_forgotten() -> Iterator[None]:
 def what_comes_to_stand_late_is_forgotten() -> Iterator[None]:
     """Four leases after a failure, nobody asks any more what has come to stand."""
 
-    def only_for_a_while(self: Recovery) -> bool:
-        return self._clock.now() < self._in_doubt_until
+    def only_for_a_while(self: Doubt) -> bool:
+        return self._clock.now() < self._until
 
-    with patch.object(Recovery, "_is_in_doubt", only_for_a_while):
+    with patch.object(Doubt, "is_due", only_for_a_while):
         yield
 
 

@@ -20,7 +20,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.engine.replica.claiming.doubt import Doubt
 from orchestrator.engine.replica.claiming.timers import Timers
+from orchestrator.engine.replica.claiming.unclaimed import Unclaimed
 from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
@@ -44,8 +46,6 @@ _CLAIM_BATCH = 500
 _READ_AT_ONCE = 50
 _TELL_SECONDS = 2
 _NANOSECONDS = 1_000_000_000
-_IN_DOUBT_LEASES = 4
-"""For so long after a failure of the journal it is asked with each heartbeat what has come to stand; then seldom."""
 CLAIM_SECONDS = 1.0
 """How often a replica looks unasked for sagas that no other one advances, where there are others."""
 RETRY_SECONDS = 1.0
@@ -68,7 +68,9 @@ class Recovery:
         clock: the time.
         owner: the replica's name.
         lease: seconds after which others may take over when this replica falls silent.
-        served: the definitions that this replica serves.
+        served: the definitions that this replica serves. What it does not serve, another one may, before a deploy and
+            after it: it is left to that one. Where there can be no other, it is claimed all the same, and suspended in
+            front of an operator.
         live: what advances sagas here, by id.
         claimed: called with the number of the sagas that were claimed, before they are advanced.
         recover: advances a claimed saga with these entries, which lead to this state. The claim says whether it was
@@ -102,8 +104,6 @@ class Recovery:
         self._clock = clock
         self._owner = owner
         self._lease = lease
-        # What this replica does not serve, another one may, before a deploy and after it: it is left to that one. Where
-        # there can be no other, it is claimed all the same, and suspended in front of an operator.
         self._served = served if journal.shared else None
         self._live = live
         self._after_claim = claimed
@@ -121,21 +121,17 @@ class Recovery:
         )
         self._deferred: dict[str, Claim] = {}
         self._recovering_deferred = False
-        self._in_doubt_until = 0
-        self._has_failed = False
-        self._asked_at = 0
+        self._doubt = Doubt(clock, lease)
         self._being_recovered: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
-        self._unclaimed_at = 0
-        self._unclaimed: set[tuple[str, int]] = set()
+        self._unclaimed = Unclaimed(journal, clock, lease, self._served)
         self._pause = Pause(clock)
         self.reached: Callable[[bool], None] = lambda _: None
         self.noted_time: Callable[[int, int], None] = lambda _shown, _asked_at: None
         self.under_way = False
-        self.recovered = 0
-        self.expected = 0
+        self.recovered = self.expected = 0
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -170,8 +166,7 @@ class Recovery:
 
     def doubt(self) -> None:
         """Something may stand, now or later, of which this replica does not know: ask what is claimed here."""
-        self._has_failed = True
-        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+        self._doubt.begin()
 
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
@@ -216,19 +211,10 @@ class Recovery:
             _log.info("recovered %d sagas", self.recovered)
 
     async def _tell_unclaimed(self) -> None:
-        """Say now and then which sagas nobody advances; only of those that were not claimed for two leases."""
-        now = self._clock.now()
-        if not self._journal.shared or now < self._unclaimed_at + int(2 * self._lease * _NANOSECONDS):
-            return
-        self._unclaimed_at = now
-        try:
-            unclaimed = {(each.definition, each.version): each for each in await self._journal.unclaimed()}
-        except JournalError:
-            return
-        for of in (unclaimed.keys() & self._unclaimed).difference(self._served or ()):
-            number = unclaimed[of].number
-            _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", number, *of)
-        self._unclaimed = set(unclaimed)
+        """Say now and then which sagas nobody advances."""
+        for each in await self._unclaimed.look():
+            of = each.number, each.definition, each.version
+            _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", *of)
 
     def _tell_progress(self) -> None:
         now = self._clock.now()
@@ -257,21 +243,16 @@ class Recovery:
 
     async def _claim(self) -> list[Claim]:
         """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
-        found = await self._claimed_unknowingly() if self._is_in_doubt() else []
+        found = await self._claimed_unknowingly() if self._doubt.is_due() else []
         try:
             return found + await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
         except JournalError:
             self.doubt()
             raise
 
-    def _is_in_doubt(self) -> bool:
-        now = self._clock.now()
-        is_due = self._has_failed and now >= self._asked_at + int(self._lease * _NANOSECONDS)
-        return is_due or now < self._in_doubt_until
-
     async def _claimed_unknowingly(self) -> list[Claim]:
         claims = await self._journal.claimed(self._owner)
-        self._asked_at = self._clock.now()
+        self._doubt.asked()
         return [claim for claim in claims if not self._is_known(claim)]
 
     def _is_known(self, claim: Claim) -> bool:
