@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_narrowed_subject_covers_the_sagas_that_have_all_of_it(narrowed: dict[
 
 def test_nobody_calls_where_nothing_was_called() -> None:
     with pytest.raises(LookupError):
-        current()
+        Context().run(current)
 
 
 async def test_without_any_way_to_be_known_nobody_is_known() -> None:

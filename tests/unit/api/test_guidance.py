@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -216,8 +217,9 @@ def test_each_choice_is_for_the_role_that_the_contract_of_its_rpc_names() -> Non
 
 
 def test_who_lacks_the_role_is_told_so_in_place_of_a_command() -> None:
-    enter(Subject("vic", frozenset({Role.VIEWER}), "token file"))
-    guidance = guidance_of(fold(SAGA, [STARTED]), (), None, 100, live=True, lacks=lacks_role)
+    call = copy_context()
+    call.run(enter, Subject("vic", frozenset({Role.VIEWER}), "token file"))
+    guidance = call.run(guidance_of, fold(SAGA, [STARTED]), (), None, 100, live=True, lacks=lacks_role)
 
     assert refusal(guidance, "pause") == "you are viewer; PauseSaga needs operator"
     assert not legal(guidance)
