@@ -144,12 +144,11 @@ class Doors:
         return {"api": self._api.address, "console": None if self._console is None else self._console.address}
 
     async def start(self) -> None:
-        """Answer from now on: the API, which tells its health, once the console does."""
-        if self._console is not None:
-            await self._console.start()
+        """Answer from now on."""
         await self._api.start()
         _log.info("orchestrator listening on %s", self._api.address)
         if self._console is not None:
+            await self._console.start()
             _log.info("console listening on %s", self._console.address)
 
     def be_ready(self, is_ready: bool) -> None:

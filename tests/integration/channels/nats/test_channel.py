@@ -181,6 +181,7 @@ async def test_a_participant_tells_its_health(
 
         await client.subscribe(channel.address.subjects.health(command.service), cb=answer)
         await client.flush()
+        await channel.stream.connection.client(60.0)  # a busy machine may take longer for that than health is awaited
         assert await channel.is_serving(command.service) is serves
 
 
