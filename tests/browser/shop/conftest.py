@@ -24,7 +24,7 @@ MILLISECONDS = PATIENCE_SECONDS * 1_000
 
 
 @pytest.fixture(scope="package")
-def shop(running_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def once(running_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An orchestrator with its console, one for all tests of this folder."""
     (console,) = free_addresses(1)
     process = running_shop.orchestrator(tmp_path_factory.mktemp("orchestrator"), console_listen=console)
@@ -33,6 +33,14 @@ def shop(running_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     yield running
     process.end()
     assert not running_shop.complaints()
+
+
+@pytest.fixture
+async def shop(once: Running) -> Running:
+    """That one, which runs: tests of other folders end all that there are, and may come between."""
+    if not once.process.running:
+        await once.start()
+    return once
 
 
 @dataclass(frozen=True)
