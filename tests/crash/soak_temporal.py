@@ -2,9 +2,9 @@
 
 A worker is an orchestrator with ``--engine``. Each is killed with SIGKILL and comes back a while later, then the next
 one, then the server of the development, and so on until every order has ended. At the end, every invariant is asked
-after: the services' books, no effect twice, each rollback in reverse order. The same seed draws the same orders and the
-same pauses. The server's file is kept in memory where this machine has a file system for that: SIGKILL loses nothing
-there.
+after: the services' books, no effect twice, each rollback in reverse order; and Temporal's own replayer accepts every
+history. The same seed draws the same orders and the same pauses. The server's file is kept in memory where this machine
+has a file system for that: SIGKILL loses nothing there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from orchestrator.bootstrap.clock import SystemClock
+from orchestrator.cli.modules import load_definitions
+from orchestrator.engine.temporal.cluster.connecting import connect
+from orchestrator.engine.temporal.replaying import replay_histories
 from saga.v1 import saga_pb2
 from tests.crash.chaos import going_wrong, killing_in_turn
 from tests.crash.customers import Customers, in_turn
@@ -46,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.soak_temporal", description=__doc__.partition("\n")[0])
     parser.add_argument("--orders", type=int, default=1000, help="how many orders to place (default: 1000)")
     parser.add_argument("--in-flight", type=int, default=16, help="how many at once (default: 16)")
-    parser.add_argument("--pause", type=float, default=20.0, help="seconds between two deaths, at most (default: 20)")
+    parser.add_argument("--pause", type=float, default=5.0, help="seconds between two deaths, at most (default: 5)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: any")
     options = parser.parse_args()
     console = Console()
@@ -129,7 +133,13 @@ async def _soak(folder: Path, of_server: Path, options: argparse.Namespace, cons
             await customers.order_all(orders)
         seconds = time.monotonic() - began
         console.print(_summary(customers, killed, seconds), soft_wrap=True)
-        return await invariants.broken(customers)
+        problems = await invariants.broken(customers)
+        console.print("replaying all histories")
+        client, definitions = await connect(server.url(NAMESPACE)), load_definitions(["orchestrator.shop"], ())
+        replayed = [each async for each in replay_histories(client, definitions, SystemClock())]
+        problems += [f"saga {each.saga_id}: {each.failure}" for each in replayed if each.failure]
+        console.print(f"{len(replayed)} histories replayed")
+        return problems
 
 
 async def _reporting(customers: Customers, count: int, console: Console) -> None:
