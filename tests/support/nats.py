@@ -5,6 +5,7 @@ It can be killed and started again on the same port and the same files, as a bro
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -95,8 +96,10 @@ class NatsServer:
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Let it answer nobody; the connections stand."""
+        """Let it answer nobody once this returns; the connections stand."""
+        assert self._process is not None
         self._signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until all its threads stand still
 
     def go_on(self) -> None:
         """End a pause."""
