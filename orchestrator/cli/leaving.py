@@ -1,8 +1,8 @@
 """Ends the process, with the exit code that the command has said.
 
-Where the client of Temporal was used, its threads may still be about to let go of the interpreter. If that ends
-meanwhile, the process is aborted ("Fatal Python error: PyGILState_Release"), and its exit code is 134. So nothing is
-taken down then: what is buffered is written, and the process is gone.
+The threads of Temporal's client hold the interpreter for a moment after their last answer. An interpreter that ends in
+that moment aborts the process ("Fatal Python error: PyGILState_Release"), and the exit code is 134. So this function
+writes what is buffered, and ends the process without ending the interpreter.
 """
 
 from __future__ import annotations

@@ -113,9 +113,13 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
 async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
     """Why the latest run is there, and the entries it began with; as little of its history as can be is read."""
     async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
-        opening = read(event.workflow_execution_started_event_attributes.input.payloads[0].data)
-        return opening, [entry for data in deltas_of(event) for entry in read_delta(data)[1]]
+        return opening_of(event), [entry for data in deltas_of(event) for entry in read_delta(data)[1]]
     return {}, []
+
+
+def opening_of(start: HistoryEvent) -> Mapping[str, Any]:
+    """Why a run is there, from its first event."""
+    return read(start.workflow_execution_started_event_attributes.input.payloads[0].data)
 
 
 def joined(parts: Sequence[tuple[int, list[Entry]]]) -> list[Entry]:

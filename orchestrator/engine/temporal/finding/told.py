@@ -9,12 +9,11 @@ from temporalio.client import WorkflowExecutionStatus
 
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding.history import deltas_of, joined
+from orchestrator.engine.temporal.finding.history import deltas_of, joined, opening_of
 from orchestrator.engine.temporal.wire import Pieces, read, read_delta
 from orchestrator.journal.outbox import outbox_of
 
 if TYPE_CHECKING:
-    from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
 
     from orchestrator.journal.entries import Entry
@@ -32,7 +31,7 @@ async def has_told(client: Client, saga_id: str, sink: str) -> bool:
         if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
             return True
         events = [event async for event in handle.fetch_history_events()]
-    before = _told_before(events[0], sink)
+    before: int | None = opening_of(events[0]).get("published", {}).get(sink)
     if before is None:
         return True  # it was started when there was no such sink
     parts: list[tuple[int, list[Entry]]] = []
@@ -52,9 +51,3 @@ async def has_told(client: Client, saga_id: str, sink: str) -> bool:
     outbox = outbox_of(saga_id, joined(parts), 0, tells_life=True)
     too_large = sum(len(event.payload) > names.MOST_PAYLOAD_BYTES for event in outbox[before:])
     return told + too_large >= len(outbox)
-
-
-def _told_before(start: HistoryEvent, sink: str) -> int | None:
-    opening = read(start.workflow_execution_started_event_attributes.input.payloads[0].data)
-    told: int | None = opening.get("published", {}).get(sink)
-    return told
