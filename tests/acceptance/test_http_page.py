@@ -240,7 +240,7 @@ async def losing(airline: Process) -> AsyncIterator[Proxy]:
 def told_until(airline: Process, last: str) -> list[str]:
     """What the airline says, up to a line that begins so."""
     lines: list[str] = []
-    for line in iter(airline.says.readline, ""):
+    for line in airline.says:
         lines.append(line.rstrip())
         if re.match(last, line):
             return lines

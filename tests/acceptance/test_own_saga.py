@@ -70,7 +70,7 @@ def test_a_refused_flight_cancels_the_room(agency: Agency, project: Path) -> Non
     saga, _ = book(agency.address, project, "Atlantis")
 
     assert saga.status == saga_pb2.STATUS_COMPENSATED
-    assert agency.says.readline().strip() == "cancelled Sea view, Atlantis"
+    assert next(agency.says).strip() == "cancelled Sea view, Atlantis"
     assert [step.key for step in saga.steps if step.HasField("compensation")] == ["HotelService.BookRoom#1"]
 
 

@@ -11,11 +11,12 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
 from orchestrator.shop.demo.addresses import settings_removed
+from tests.support.lines import Lines
 from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Agency(NamedTuple):
 
     address: str
     participants: str
-    says: IO[str]
+    says: Lines
 
 
 def environment(tools: Path) -> dict[str, str]:
@@ -68,21 +69,19 @@ def orchestrator(folder: Path, *arguments: str) -> str:
 
 
 @contextmanager
-def process(folder: Path, stream: str, says: str, *command: str) -> Iterator[tuple[re.Match[str], IO[str]]]:
+def process(folder: Path, stream: str, says: str, *command: str) -> Iterator[tuple[re.Match[str], Lines]]:
     """A process that has said that it is ready, and what else it says; terminated at the end."""
-    stdout = subprocess.PIPE if stream == "stdout" else None
+    stdout, stderr = (subprocess.PIPE if stream == each else None for each in ("stdout", "stderr"))
     environment = settings_removed(os.environ)
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=stdout, stderr=subprocess.PIPE
-    ) as started:
+    with subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=stdout, stderr=stderr) as started:
         try:
-            said = getattr(started, stream)
+            said = Lines(getattr(started, stream))
             for line in said:
                 if ready := re.search(says, line):
                     yield ready, said
                     break
             else:
-                raise AssertionError(f"{command} ended before it was ready")
+                raise AssertionError(f"{command} ended before it was ready: {''.join(said.said)}")
         finally:
             started.send_signal(signal.SIGTERM)
             started.wait(_PATIENCE)

@@ -14,11 +14,12 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
 from orchestrator.shop.demo.addresses import settings_removed
+from tests.support.lines import Lines
 from tests.support.repository import BIN
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Process(NamedTuple):
 
     address: str
     told: list[str]
-    says: IO[str]
+    says: Lines
 
 
 def copy_of(source: Path, folder: Path) -> Path:
@@ -102,15 +103,14 @@ def running(folder: Path, where: str, command: str, says: str = "listening on ")
         text=True,
     ) as started:
         assert started.stdout is not None
-        told: list[str] = []
+        lines = Lines(started.stdout)
         try:
-            for line in started.stdout:
-                told.append(line)
+            for line in lines:
                 if ready := re.search(rf"{says}(\S+)", line):
-                    yield Process(ready[1], told, started.stdout)
+                    yield Process(ready[1], list(lines.said), lines)
                     break
             else:
-                raise AssertionError(f"{command} ended before it was ready:\n{''.join(told)}")
+                raise AssertionError(f"{command} ended before it was ready:\n{''.join(lines.said)}")
         finally:
             started.send_signal(signal.SIGTERM)
             started.wait(PATIENCE)

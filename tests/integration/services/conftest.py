@@ -14,6 +14,7 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 from tests.support.asynchronous import status_of
+from tests.support.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -47,11 +48,14 @@ def address(service_name: str, state_dir: Path) -> Iterator[str]:
     settings = {f"{service_name.upper()}_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state_dir)}
     command = [sys.executable, "-m", f"services.{service_name}"]
     with subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = Lines(process.stderr)
         try:
-            yield _address(process)
+            yield _address(lines)
         finally:
             process.terminate()
-            _, log = process.communicate(timeout=20)
+            process.wait(timeout=20)
+            log = "".join(lines)
     assert process.returncode == 0, log
     assert "Traceback" not in log, log
 
@@ -79,11 +83,8 @@ def refusal() -> Refusal:
     return refused
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
+def _address(lines: Lines) -> str:
+    for line in lines:
         if found := _LISTENING.search(line):
             return found[1]
-    raise AssertionError("the process ended before it listened:\n" + "".join(lines))
+    raise AssertionError("the process ended before it listened:\n" + "".join(lines.said))

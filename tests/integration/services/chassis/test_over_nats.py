@@ -392,17 +392,23 @@ async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(star
     login = tmp_path / "login"
     put(login, b"inventory:secret\n")
     heard: list[bytes] = []
+    connections: list[asyncio.Task[None]] = []
 
-    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b'INFO {"server_id":"x","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576}\r\n')
-        heard.append(await reader.read(1000))
+        heard.append(await reader.read())
         writer.close()
+
+    def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.create_task(hear(reader, writer)))
 
     async with await asyncio.start_server(pretend, "127.0.0.1", 0) as pretender:
         port = pretender.sockets[0].getsockname()[1]
         inventory = await start("inventory", INVENTORY_NATS=f"tls://127.0.0.1:{port}", INVENTORY_NATS_LOGIN=str(login))
         await inventory.says("does not offer tls")
         assert await inventory.stop(signal.SIGTERM) == 0
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*connections)
     assert heard
     assert b"secret" not in b"".join(heard)
 
