@@ -142,7 +142,7 @@ def _driver() -> Iterator[None]:
 
 
 async def _open_memory(_place: str, now: Callable[[], int], _listen: str, _committed: Committed | None) -> Journal:
-    from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
+    from orchestrator.store.memory.journal import MemoryJournal  # noqa: PLC0415 - see above
 
     return MemoryJournal(now)
 

@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.conformance.engines.harness import Stage
 from orchestrator.testing.conformance.engines.sagas import FORWARD, trip

@@ -16,7 +16,7 @@ from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.figure_sums import summed
 from orchestrator.ports.figures import Step, Window
-from orchestrator.store.copying import copy_journal
+from orchestrator.store.copying.journals import copy_journal
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.testing.world.clock import JumpingClock

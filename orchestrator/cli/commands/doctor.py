@@ -103,7 +103,7 @@ async def _examine_sagas(settings: Settings, definitions: Sequence[SagaDefinitio
     """
     from orchestrator.analysis.plan.reader import read_plan  # noqa: PLC0415 - other commands do without
     from orchestrator.events.examining import examine_sinks  # noqa: PLC0415 - as above
-    from orchestrator.store.health import examine_journals  # noqa: PLC0415 - as above
+    from orchestrator.store.examining.journals import examine_journals  # noqa: PLC0415 - as above
     from orchestrator.store.opening import open_reader  # noqa: PLC0415 - as above
 
     try:

@@ -20,7 +20,7 @@ from orchestrator.contract.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.store.copying_sagas import CopyProgress
+    from orchestrator.store.copying.sagas import CopyProgress
 
 _TOLD_EACH = 1000
 _CLUSTER = "temporal://"
@@ -86,7 +86,7 @@ def _left(left: Mapping[str, int]) -> str:
 
 
 async def _copy(source: str, target: str) -> tuple[CopyProgress, Mapping[str, int]]:
-    from orchestrator.store.copying import copy_journal  # noqa: PLC0415 - other commands do without
+    from orchestrator.store.copying.journals import copy_journal  # noqa: PLC0415 - other commands do without
     from orchestrator.store.opening import open_store, refuse_missing  # noqa: PLC0415 - as above
 
     refuse_missing(source)
@@ -101,7 +101,7 @@ async def _copy(source: str, target: str) -> tuple[CopyProgress, Mapping[str, in
 async def _copy_history(source: str, target: str) -> tuple[CopyProgress, Mapping[str, int]]:
     from orchestrator.bootstrap.temporal import connect_temporal, temporal_engine  # noqa: PLC0415 - other commands do without
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
-    from orchestrator.store.copying_history import copy_history  # noqa: PLC0415 - as above
+    from orchestrator.store.copying.history import copy_history  # noqa: PLC0415 - as above
     from orchestrator.store.opening import open_store  # noqa: PLC0415 - as above
 
     ended = temporal_engine("finding.ended")

@@ -51,7 +51,7 @@ def simulate(
     Several replicas run them; the participants are made from the contracts. A seed always makes the same world.
     """
     # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
-    from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415
+    from orchestrator.store.memory.journal import MemoryJournal  # noqa: PLC0415
     from orchestrator.testing.simulation import simulate as simulate_world  # noqa: PLC0415
 
     choice = _Choice(tuple(sagas or ()), tuple(overlay or ()), saga, saga_input, examples)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
 from orchestrator.ports.schedule_document import from_document
-from orchestrator.store.late_schedules import examined_schedules
-from orchestrator.store.late_timers import timers
+from orchestrator.store.examining.late_schedules import examined_schedules
+from orchestrator.store.examining.late_timers import timers
 from orchestrator.store.postgres.connecting import Connection, Failed
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import POOL_SIZE

@@ -36,7 +36,7 @@ from orchestrator.store.postgres.connecting import Failed, Link
 from orchestrator.store.postgres.groups import events_of, grouped, values_of
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import unavailable
-from orchestrator.store.tombstones import tombstone_of
+from orchestrator.store.rows.tombstones import tombstone_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

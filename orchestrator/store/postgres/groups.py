@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.journal.events import OutboxEvent
 from orchestrator.journal.state import CLAIMABLE, Status
-from orchestrator.store.chunk import pack
+from orchestrator.store.rows.chunk import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -22,7 +22,6 @@ from orchestrator.ports.noted_waits import NotedWait
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
-from orchestrator.store.moving import moving_of
 from orchestrator.store.postgres.bulk_acts import PostgresBulkActs
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
@@ -34,7 +33,8 @@ from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schedules import PostgresSchedules
 from orchestrator.store.postgres.schema import migrate
 from orchestrator.store.postgres.telling import CHANNEL, Telling
-from orchestrator.store.tombstones import row_of
+from orchestrator.store.rows.moving import moving_of
+from orchestrator.store.rows.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.journal.events import OutboxEvent
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
-from orchestrator.store.event_rows import kept_event
+from orchestrator.store.rows.events import kept_event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

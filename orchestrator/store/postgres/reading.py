@@ -10,15 +10,15 @@ from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.outbox import SinkRecord
 from orchestrator.ports.retention import tombstone_key
-from orchestrator.store.chunk import first_input, unpack
-from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.postgres.connecting import Absence, Connection, Pool
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.schema import refuse_unknown
 from orchestrator.store.postgres.searching import SAGAS, record, statement
-from orchestrator.store.tombstones import page_of, tombstone_of
+from orchestrator.store.rows.chunk import first_input, unpack
+from orchestrator.store.rows.figures import counted_of
+from orchestrator.store.rows.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,9 +25,9 @@ from orchestrator.ports.criteria import (
     StatusIn,
     VersionIs,
 )
-from orchestrator.store.causes import cause_of
 from orchestrator.store.postgres.groups import digest
 from orchestrator.store.postgres.queries import queries
+from orchestrator.store.rows.causes import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -26,10 +26,10 @@ from orchestrator.store.append_refusals import (
     saga_exists,
     sequence_conflict,
 )
-from orchestrator.store.chunk import pack
-from orchestrator.store.figure_tally import NO_FAILURE, EndedSaga, failure_of, tally_end, tally_start
+from orchestrator.store.rows.chunk import pack
+from orchestrator.store.rows.figure_tally import NO_FAILURE, EndedSaga, failure_of, tally_end, tally_start
+from orchestrator.store.rows.tombstones import tombstone_of
 from orchestrator.store.sqlite.queries import queries
-from orchestrator.store.tombstones import tombstone_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import SagaExists
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.journal import Append
-    from orchestrator.store.figure_tally import Tally
+    from orchestrator.store.rows.figure_tally import Tally
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import Severity, error, fine, unavailable, warning
 from orchestrator.ports.schedule_document import from_document
-from orchestrator.store.late_schedules import examined_schedules
-from orchestrator.store.late_timers import timers
+from orchestrator.store.examining.late_schedules import examined_schedules
+from orchestrator.store.examining.late_timers import timers
 from orchestrator.store.sqlite.database import migration_names, version_of
 from orchestrator.store.sqlite.locking import refuse_several_names
 from orchestrator.store.sqlite.place import resolved

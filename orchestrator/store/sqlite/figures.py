@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.figures import DAY, HOUR, MINUTE, Grain
-from orchestrator.store.figure_tally import NO_FAILURE, EndedSaga, end_key, failure_of
+from orchestrator.store.rows.figure_tally import NO_FAILURE, EndedSaga, end_key, failure_of
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:

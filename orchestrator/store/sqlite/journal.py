@@ -22,8 +22,9 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, LivingReplica, SilentReplica
 from orchestrator.ports.queues import QueuedCount
-from orchestrator.store.moving import moving_of
-from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
+from orchestrator.store.memory.requests import RequestsInMemory, Standing
+from orchestrator.store.rows.moving import moving_of
+from orchestrator.store.rows.tombstones import row_of
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.bulk_acts import SqliteBulkActs
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
@@ -35,7 +36,6 @@ from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.schedules import SqliteSchedules
-from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
-from orchestrator.store.event_rows import kept_event
+from orchestrator.store.rows.events import kept_event
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:

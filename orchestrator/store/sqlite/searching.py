@@ -24,7 +24,7 @@ from orchestrator.ports.criteria import (
     StatusIn,
     VersionIs,
 )
-from orchestrator.store.causes import cause_of
+from orchestrator.store.rows.causes import cause_of
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:

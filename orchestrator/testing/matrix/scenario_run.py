@@ -23,7 +23,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
 from orchestrator.participant.queued.command import ACK_WAIT
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.matrix.journal import ScriptedJournal
 from orchestrator.testing.matrix.orchestrator import Orchestrator
 from orchestrator.testing.matrix.recorder import Recorder

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Append
     from orchestrator.ports.schedules import Schedule
     from orchestrator.ports.wakes import Woken
-    from orchestrator.store.memory import MemoryJournal
+    from orchestrator.store.memory.journal import MemoryJournal
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.timeline import Timeline

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.store.memory import MemoryJournal
+    from orchestrator.store.memory.journal import MemoryJournal
     from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
 
     Definition = SagaDefinition[Any, Any, Any]

@@ -15,7 +15,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandCompleted, CommandIntended, SagaStarted
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.journal import SqliteJournal
 

@@ -16,7 +16,7 @@ from orchestrator.engine.temporal.schedules.kept import schedules_on
 from orchestrator.events.relays import Relays
 from orchestrator.events.shared_sink import SharedSink
 from orchestrator.ports.adapters import Adapters
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.virtual_loop import Process

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.postgres import new_database, set_store_clock

@@ -49,7 +49,7 @@ from orchestrator.ports.adapters import Adapters
 from orchestrator.shop.order_details import OrderDetails
 from orchestrator.shop.order_service import OrderService
 from orchestrator.shop.place_order import place_order
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server

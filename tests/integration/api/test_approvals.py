@@ -19,7 +19,7 @@ from orchestrator.journal.entries import SignalReceived
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order_2
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from orchestrator.testing.world.participants import sample
 from saga.v1 import saga_pb2

@@ -16,7 +16,7 @@ from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.journal.events import OutboxEvent, event_id
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkProgress
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from saga.v1 import event_service_pb2 as pb
 from saga.v1.event_service_pb2_grpc import EventServiceStub
 from shop.order.v1.events_pb2 import OrderPlaced

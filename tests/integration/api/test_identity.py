@@ -13,7 +13,7 @@ from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.app import app
 from orchestrator.cli.credentials import token_for
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from tests.integration.api.conftest import Answer, Api, Mocks, serving
 
 if TYPE_CHECKING:

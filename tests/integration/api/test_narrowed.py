@@ -15,7 +15,7 @@ from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.ports.dead_commands import FoundDeadCommands
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from saga.v1 import bulk_service_pb2 as bulk_pb
 from saga.v1 import figures_service_pb2 as figures_pb
 from saga.v1 import saga_service_pb2 as pb

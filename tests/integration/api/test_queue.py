@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.replica.capacity.limits import Limits
 from orchestrator.journal.state import Status
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from saga.v1.bulk_pb2 import ACTION_CANCEL

@@ -23,7 +23,7 @@ from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.console.opening import ConsoleSettings, open_console
 from orchestrator.errors import DefinitionError
 from orchestrator.journal.four_eyes import ONE_PERSON
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from tests.integration.api.conftest import Mocks, serving
 from tests.support.served import subjects_of_every_role, token_of
 

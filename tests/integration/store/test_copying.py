@@ -19,10 +19,10 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.outbox import BlockedSaga, SinkProgress
-from orchestrator.store import copying
-from orchestrator.store.copying import copy_journal
-from orchestrator.store.copying_sagas import OWNER, CopyProgress
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.copying import journals
+from orchestrator.store.copying.journals import copy_journal
+from orchestrator.store.copying.sagas import OWNER, CopyProgress
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
@@ -166,7 +166,7 @@ async def test_a_parked_saga_that_a_replica_of_the_new_journal_has_claimed_befor
 async def test_what_was_deleted_in_the_old_journal_is_not_started_in_the_new_one(
     both: Both, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "_PAGE", 2)
+    monkeypatch.setattr(journals, "_PAGE", 2)
     source, target = both
     page = await source.ended(0, SAGAS)
     deleted = await source.delete_ended([saga.saga_id for saga in page.sagas[:5]])

@@ -14,8 +14,8 @@ from orchestrator.engine.temporal.finding.ended import EndedOnCluster
 from orchestrator.errors import JournalsDiffer
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
-from orchestrator.store.copying_history import copy_history
-from orchestrator.store.copying_sagas import CopyProgress
+from orchestrator.store.copying.history import copy_history
+from orchestrator.store.copying.sagas import CopyProgress
 from orchestrator.store.opening import open_store
 from orchestrator.testing.conformance.engines.answers import REJECTED
 from orchestrator.testing.conformance.engines.sagas import delivery, parcel, trip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
-    from orchestrator.store.memory import MemoryJournal
+    from orchestrator.store.memory.journal import MemoryJournal
     from orchestrator.testing.world.clock import JumpingClock
     from orchestrator.testing.world.network import Network
     from orchestrator.testing.world.queue import VirtualQueue

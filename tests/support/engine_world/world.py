@@ -16,7 +16,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.state import ENDED, SagaState, Status
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import JumpingClock
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import ScriptedParticipants

@@ -22,7 +22,7 @@ from orchestrator.errors import BulkActNotFound, NotAllowed, SagaNotFound, Sched
 from orchestrator.journal.state import SagaState
 from orchestrator.ports.bulk_acts import Reach
 from orchestrator.ports.dead_commands import DeadCommands, FoundDeadCommands
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.bulk_acts import PREPARED
 

@@ -24,7 +24,7 @@ from orchestrator.ports.figures import (
     Window,
     latency_bucket,
 )
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.engine_world import turns
 from tests.support.journals import AT

@@ -22,7 +22,7 @@ from orchestrator.journal.entries import (
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.observer import RecordingObserver
 from tests.support.engine_world import turns
 

@@ -13,7 +13,7 @@ from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN, Circu
 from orchestrator.engine.bindings.rate_limit import RateLimit
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.quotas import Rate
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.virtual_loop import VirtualLoop
 

@@ -10,7 +10,7 @@ from orchestrator.engine.replica.upkeep.republish import ALL_IS_TOLD, HELD_BACK_
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from tests.support.engine_world import turns, until
 from tests.support.journals import AT, Writing
 

@@ -15,7 +15,7 @@ from orchestrator.journal.retention import Rules, parse_rule
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store.archive import FolderArchive
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.engine_world import EngineWorld, trip, turns, until
 from tests.support.journals import AT, Writing

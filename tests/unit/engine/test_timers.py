@@ -10,7 +10,7 @@ import pytest
 from orchestrator.engine.replica.claiming import timers
 from orchestrator.engine.replica.claiming.timers import MOST_IN_HAND, Timers
 from orchestrator.errors import JournalUnavailable
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.clock import JumpingClock
 from tests.support.engine_world import turns, until
 from tests.support.journals import Writing, recovered

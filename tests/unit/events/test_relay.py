@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.events.relay import Relay
 from orchestrator.ports.sink import NotTaken
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.sink import ScriptedSink
 from orchestrator.testing.world.virtual_loop import VirtualLoop

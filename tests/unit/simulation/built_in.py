@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.definition.saga import definitions_in
 from orchestrator.shop import place_order
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import example_sagas, sagas_under_test, simulate
 
 if TYPE_CHECKING:

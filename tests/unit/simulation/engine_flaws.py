@@ -24,7 +24,7 @@ from orchestrator.journal import keys
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
 from orchestrator.journal.outcome import Rejected, Unknown
 from orchestrator.journal.state import CommandState, StepOutcome
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from orchestrator.testing.simulation import Promise
 

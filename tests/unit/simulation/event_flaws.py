@@ -16,7 +16,7 @@ from orchestrator.events.lanes import Lane
 from orchestrator.events.relay import Relay
 from orchestrator.journal.events import SagaEvents
 from orchestrator.ports.outbox import SinkProgress
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Promise
 from tests.unit.simulation.engine_flaws import EngineFlaw
 

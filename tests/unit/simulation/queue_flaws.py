@@ -15,7 +15,7 @@ from orchestrator.engine.replica.advancing.claimed_sagas import ClaimedSagas
 from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.journal.entries import SagaRecovered
 from orchestrator.journal.state import Status
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Promise
 from tests.unit.simulation.engine_flaws import EngineFlaw
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.claims import Claim, Served
-    from orchestrator.store.claims_in_memory import Kept
+    from orchestrator.store.memory.claims import Kept
 
 
 def _claiming(spoil: Callable[[Kept, int], None]) -> contextlib.AbstractContextManager[object]:

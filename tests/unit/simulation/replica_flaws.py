@@ -16,7 +16,7 @@ from orchestrator.engine.replica.claiming.recovery import Recovery
 from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.ports.claims import Claim
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Promise
 from tests.unit.simulation.engine_flaws import EngineFlaw
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
-    from orchestrator.store.claims_in_memory import Kept
-    from orchestrator.store.memory import MemoryState
+    from orchestrator.store.memory.claims import Kept
+    from orchestrator.store.memory.journal import MemoryState
 
 
 @contextlib.contextmanager
@@ -37,7 +37,7 @@ def claim_is_not_fenced() -> Iterator[None]:
         kept.owner = owner
         return Claim(kept.record.saga_id, kept.token)
 
-    with patch("orchestrator.store.claims_in_memory._claim", claim):
+    with patch("orchestrator.store.memory.claims._claim", claim):
         yield
 
 

@@ -17,7 +17,7 @@ from orchestrator.engine.replica.schedule_runner import ScheduleRunner
 from orchestrator.engine.schedules.turn import fired, taken
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.ports.schedules import PastStart, StartOutcome
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Promise
 from tests.unit.simulation.engine_flaws import EngineFlaw
 

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Broken, Promise, Timeline
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.invariants import Invariants

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import SagaRejected, saga, saga_id
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.samples import Sampler, violations
 from orchestrator.testing.simulation import Promise, sagas_under_test, simulate
 from orchestrator.testing.simulation.inputs import sample_inputs

@@ -15,7 +15,7 @@ from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.waits.wait_execution import WaitExecution
 from orchestrator.journal.entries import SagaWoken
 from orchestrator.journal.waits import WaitEnd
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.simulation import Promise
 from tests.unit.simulation.engine_flaws import EngineFlaw
 

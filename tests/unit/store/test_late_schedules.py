@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.journal.actor import Actor
 from orchestrator.ports.findings import Severity
 from orchestrator.ports.schedules import Firing, PastStart, Pause, StartOutcome
-from orchestrator.store.late_schedules import examined_schedules
+from orchestrator.store.examining.late_schedules import examined_schedules
 from tests.support.schedules import HOUR, schedule
 
 NOW = 100 * HOUR

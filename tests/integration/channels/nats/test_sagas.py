@@ -16,7 +16,7 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.state import Status
 from orchestrator.participant.queued.reply import QueuedReply
 from orchestrator.ports.adapters import Adapters
-from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.memory.journal import MemoryJournal, MemoryState
 from orchestrator.testing.world.observer import RecordingObserver
 from orchestrator.testing.world.participants import sample
 from shop.order.v1.order_pb2 import Receipt

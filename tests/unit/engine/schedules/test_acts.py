@@ -14,7 +14,7 @@ from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused
 from orchestrator.journal.actor import Actor
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.clock import EPOCH, JumpingClock
 from tests.support.engine_world import ORDER
 from tests.support.journals import Writing

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory.journal import MemoryJournal
 from orchestrator.testing.world.journal import JournalConnection
 from orchestrator.testing.world.switched_journal import SwitchedJournal
 from orchestrator.testing.world.virtual_loop import Process

@@ -21,15 +21,15 @@ from orchestrator.store.append_refusals import (
     saga_exists,
     sequence_conflict,
 )
-from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
-from orchestrator.store.claims_in_memory import ClaimsInMemory, Kept
-from orchestrator.store.figures_in_memory import FiguresInMemory
 from orchestrator.store.gathered_wakes import GatheredWakes
-from orchestrator.store.outbox_in_memory import OutboxInMemory, OutboxState
+from orchestrator.store.memory.bulk_acts import BulkActsInMemory, BulkState
+from orchestrator.store.memory.claims import ClaimsInMemory, Kept
+from orchestrator.store.memory.figures import FiguresInMemory
+from orchestrator.store.memory.outbox import OutboxInMemory, OutboxState
+from orchestrator.store.memory.requests import RequestsInMemory, Standing
+from orchestrator.store.memory.retention import RetentionInMemory
+from orchestrator.store.memory.schedules import SchedulesInMemory, SchedulesState
 from orchestrator.store.paging import decode_page_token, encode_page_token
-from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
-from orchestrator.store.retention_in_memory import RetentionInMemory
-from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.ports.wakes import Woken
-    from orchestrator.store.figure_tally import Tally
+    from orchestrator.store.rows.figure_tally import Tally
 
 
 @dataclass(slots=True)

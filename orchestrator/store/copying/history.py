@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.store.copying_sagas import OWNER, copy_sagas
+from orchestrator.store.copying.sagas import OWNER, copy_sagas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestrator.ports.history import History
     from orchestrator.ports.journal import Journal
-    from orchestrator.store.copying_sagas import CopyProgress
+    from orchestrator.store.copying.sagas import CopyProgress
 
 
 async def copy_history(

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import ENDED
 from orchestrator.ports.retention import Tombstone, tombstone_key
-from orchestrator.store.tombstones import page_of
+from orchestrator.store.rows.tombstones import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.ports.catalogue import SagaRecord
     from orchestrator.ports.retention import EndedPage
-    from orchestrator.store.claims_in_memory import Kept
+    from orchestrator.store.memory.claims import Kept
 
 
 class RetentionInMemory:

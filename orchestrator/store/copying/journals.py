@@ -23,16 +23,16 @@ from orchestrator.errors import ClaimLost, JournalsDiffer, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append
-from orchestrator.store.copying_bulk_acts import copy_bulk_acts
-from orchestrator.store.copying_events import copy_events
-from orchestrator.store.copying_sagas import OWNER, batches, copy_sagas, whole_of
-from orchestrator.store.copying_schedules import copy_schedules
+from orchestrator.store.copying.bulk_acts import copy_bulk_acts
+from orchestrator.store.copying.events import copy_events
+from orchestrator.store.copying.sagas import OWNER, batches, copy_sagas, whole_of
+from orchestrator.store.copying.schedules import copy_schedules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from orchestrator.ports.journal import Journal, JournalReader
-    from orchestrator.store.copying_sagas import CopyProgress
+    from orchestrator.store.copying.sagas import CopyProgress
 
 _PAGE: Final = 500
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.figures import SuspendedGroup
-from orchestrator.store.figure_rows import counted_of
-from orchestrator.store.figure_tally import EndedSaga, failure_of, tally_end, tally_start
+from orchestrator.store.rows.figure_tally import EndedSaga, failure_of, tally_end, tally_start
+from orchestrator.store.rows.figures import counted_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.catalogue import SagaRecord
     from orchestrator.ports.figures import Counted, Cut, Window
-    from orchestrator.store.figure_tally import FigureKey, Tally
+    from orchestrator.store.rows.figure_tally import FigureKey, Tally
 
 
 class FiguresInMemory:

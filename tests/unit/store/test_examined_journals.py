@@ -9,9 +9,9 @@ import pytest
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.findings import Finding, Severity
-from orchestrator.store import health
-from orchestrator.store.health import examine_journals
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.examining import journals
+from orchestrator.store.examining.journals import examine_journals
+from orchestrator.store.memory.journal import MemoryJournal
 from tests.support.journals import Writing
 
 
@@ -83,7 +83,7 @@ async def test_a_saga_that_goes_on_while_it_is_looked_at_is_no_error(
 async def test_of_many_sagas_the_newest_are_looked_at_and_the_doctor_says_so(
     journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "MOST", 2)
+    monkeypatch.setattr(journals, "MOST", 2)
 
     assert (await look(journal))["journals"].what == (
         "the journals of 2 sagas that have not ended are in order (the newest 2 were looked at)"

@@ -1,0 +1,1 @@
+"""What ``orchestrator doctor`` finds in a store; the same for every store."""
