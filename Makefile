@@ -18,7 +18,7 @@ GENERATED := $(VENV)/.generated
 # The contracts as buf reads them. Folders are listed too: they change when a file comes or goes.
 IMAGE := $(VENV)/contracts.binpb
 PROTOS := $(shell find protos)
-WRITE_IMAGE := from sys import argv; from pathlib import Path; from orchestrator.cli.protoc import write_image; \
+WRITE_IMAGE := from sys import argv; from pathlib import Path; from orchestrator.cli.loading.protoc import write_image; \
 	write_image(Path(argv[1]), Path(argv[2]))
 
 # What Go builds from source, once for all copies of this repository; the tests find it there, or on the PATH.

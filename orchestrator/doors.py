@@ -31,7 +31,7 @@ from orchestrator.api.starts import Starts
 from orchestrator.connections.tls import open_server_tls
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.observability import Door, ServerFiles
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.exposure import is_exposed
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
 from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from orchestrator.channels.grpc.channel import GrpcChannel
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.server import ConsoleServer
-    from orchestrator.participant.tls import ServerTls
+    from orchestrator.participant.security.tls import ServerTls
     from orchestrator.ports.clock import Clock
     from orchestrator.settings import Settings
 

@@ -16,7 +16,7 @@ from orchestrator.access.sign_in_code import refuse_code
 from orchestrator.access.subject import Subject
 from orchestrator.contract.access import Role
 from orchestrator.errors import SettingsError
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

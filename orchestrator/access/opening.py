@@ -22,7 +22,7 @@ from orchestrator.access.signed_tokens import SignedTokens, TokenRules
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import trusted_keys
 from orchestrator.errors import SettingsError
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.exposure import is_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ import yaml
 from orchestrator.access.fingerprints import fingerprint, is_fingerprint
 from orchestrator.access.subject import Subject, narrowed_to, refuse_no_name, roles_named
 from orchestrator.errors import NotAuthenticated, SettingsError
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,7 +18,7 @@ import jwt
 
 from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,13 +16,13 @@ from orchestrator.api.calls.interceptor import Boundary
 from orchestrator.api.services.health import Health
 from orchestrator.api.services.reflection import add_reflection
 from orchestrator.errors import SettingsError
-from orchestrator.participant.tls import SERVER_OPTIONS as TLS_OPTIONS
+from orchestrator.participant.security.tls import SERVER_OPTIONS as TLS_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestrator.access.authentication import Authentication
-    from orchestrator.participant.tls import ServerTls
+    from orchestrator.participant.security.tls import ServerTls
     from orchestrator.ports.clock import Clock
 
 _UNBOUNDED: Final = 2**31 - 1

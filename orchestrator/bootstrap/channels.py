@@ -13,7 +13,7 @@ from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
 from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS
-from orchestrator.participant.brokers import BrokerFiles
+from orchestrator.participant.security.brokers import BrokerFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.bulk import act, bulk_commands
@@ -40,6 +39,7 @@ from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.start import start
 from orchestrator.cli.commands.top import top
 from orchestrator.cli.commands.verify import verify
+from orchestrator.cli.connecting.certificates import connecting
 from orchestrator.cli.output.exit import ExitCode
 from orchestrator.cli.output.form import OPTION, choose_json
 from orchestrator.cli.output.mistakes import end_with_mistake

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.output.bulk_pages import progress_line
 from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.rendering import open_console

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.cli.client import PATIENCE_SECONDS
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS
 from orchestrator.cli.output.desk_page import Cause
 from saga.v1.figures_service_pb2 import ListSuspendedGroupsRequest
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub

@@ -14,7 +14,7 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_plan
-from orchestrator.cli.importable import stub_module
+from orchestrator.cli.loading.importable import stub_module
 from orchestrator.contract.access import states_access
 from orchestrator.contract.image import same_contract
 from orchestrator.contract.rpc import commands_of

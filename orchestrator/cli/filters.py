@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from orchestrator.cli.completion import definition_names
+from orchestrator.cli.connecting.completion import definition_names
 from orchestrator.cli.instants import instant_of
 from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2

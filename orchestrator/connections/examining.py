@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.participant.certificates import certificates_in
+from orchestrator.participant.security.certificates import certificates_in
 from orchestrator.ports.findings import error, fine, warning
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from orchestrator.participant.certificates import Certificate
+    from orchestrator.participant.security.certificates import Certificate
     from orchestrator.ports.findings import Finding
 
 _SOON: Final = timedelta(days=30)

@@ -12,7 +12,7 @@ import ssl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.addresses import split_address
-from orchestrator.participant.certificates import Certificate, certificate_of
+from orchestrator.participant.security.certificates import Certificate, certificate_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

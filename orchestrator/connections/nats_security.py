@@ -7,7 +7,7 @@
 | who we are, by a certificate       | ``ORCHESTRATOR_NATS_CERTIFICATE`` and ``ORCHESTRATOR_NATS_KEY``            |
 | who we are, otherwise              | ``ORCHESTRATOR_NATS_LOGIN``, a file                                        |
 
-:mod:`orchestrator.participant.brokers` says what the file of the login holds.
+:mod:`orchestrator.participant.security.brokers` says what the file of the login holds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
-from orchestrator.participant.brokers import BrokerAccess, BrokerFiles
+from orchestrator.participant.security.brokers import BrokerAccess, BrokerFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,9 +14,9 @@ import grpc
 
 from orchestrator.contract.addresses import split_address
 from orchestrator.errors import SettingsError
-from orchestrator.participant.certificates import certificates_in
-from orchestrator.participant.tls import Identity, ServerTls
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.certificates import certificates_in
+from orchestrator.participant.security.tls import Identity, ServerTls
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

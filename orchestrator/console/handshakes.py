@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import SettingsError
-from orchestrator.participant.handshakes import ServerHandshakes
+from orchestrator.participant.security.handshakes import ServerHandshakes
 
 if TYPE_CHECKING:
     import ssl

@@ -29,7 +29,7 @@ from orchestrator.participant.methods import (
     guarded_method,
     refused,
 )
-from orchestrator.participant.trust import Trusts, everybody
+from orchestrator.participant.security.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -29,15 +29,15 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from orchestrator.participant.callers import caller_of_scope
 from orchestrator.participant.driving import AsyncRecords, answer_async
 from orchestrator.participant.errors import GuardRefusal, Rejection
 from orchestrator.participant.http_answers import REQUEST_TIMEOUT
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
 from orchestrator.participant.problems import FailedResponseError, PostponedResponseError, Response
 from orchestrator.participant.routes import Routes
+from orchestrator.participant.security.callers import caller_of_scope
+from orchestrator.participant.security.trust import Trusts, everybody, refuse_untrusted
 from orchestrator.participant.steps import Call
-from orchestrator.participant.trust import Trusts, everybody, refuse_untrusted
 
 _LOGGER = logging.getLogger("orchestrator.participant")
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from orchestrator.participant.callers import caller_of
 from orchestrator.participant.contexts import AsyncHeldContext, HeldContext, refuse_late
 from orchestrator.participant.errors import GuardRefusal
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
+from orchestrator.participant.security.callers import caller_of
+from orchestrator.participant.security.trust import Trusts, everybody, refuse_untrusted
 from orchestrator.participant.statuses import (
     FailedStatusError,
     PostponedStatusError,
@@ -20,7 +21,6 @@ from orchestrator.participant.statuses import (
     error_domain,
 )
 from orchestrator.participant.steps import Answer, Call
-from orchestrator.participant.trust import Trusts, everybody, refuse_untrusted
 
 if TYPE_CHECKING:
     import grpc

@@ -13,7 +13,7 @@ import grpc
 
 from orchestrator.participant.driving import Records, answer
 from orchestrator.participant.methods import ENDINGS, Handler, Kinds, Method, Running, Validate, guarded_method
-from orchestrator.participant.trust import Trusts, everybody
+from orchestrator.participant.security.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import Callable

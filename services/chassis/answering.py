@@ -21,7 +21,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from orchestrator.participant.metadata import CallMetadata
-from orchestrator.participant.trust import Trusts
+from orchestrator.participant.security.trust import Trusts
 from services.chassis.arrivals import Answer, Arrival, Way
 from services.chassis.calls import during
 from services.chassis.errors import InternalError, Late, ServiceError

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from orchestrator.participant.metadata import CallMetadata
-from orchestrator.participant.trust import Caller
+from orchestrator.participant.security.trust import Caller
 
 
 class Way(StrEnum):

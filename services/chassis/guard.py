@@ -19,7 +19,7 @@ from orchestrator.participant.engines import ConnectionRecords
 from orchestrator.participant.errors import RefusedError
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.records import Record
-from orchestrator.participant.trust import Caller, Trusts, refuse_untrusted
+from orchestrator.participant.security.trust import Caller, Trusts, refuse_untrusted
 from services.chassis.calls import current_traceparent
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, ServiceError, Unavailable
@@ -143,7 +143,7 @@ class Guard:
 
 
 def refuse_stranger(trusts: Trusts, tell: Callable[[], Caller], kind: str, metadata: CallMetadata, method: str) -> None:
-    """Refuse a call whose caller does not have the role that it needs; see ``orchestrator.participant.trust``.
+    """Refuse a call whose caller does not have the role that it needs; see ``orchestrator.participant.security.trust``.
 
     Raises:
         Rejection: CALLER_NOT_TRUSTED; it holds for this attempt alone.

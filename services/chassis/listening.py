@@ -20,10 +20,10 @@ from typing import NamedTuple
 import grpc
 import grpc.aio
 
-from orchestrator.participant import tls
-from orchestrator.participant.exposure import is_exposed
-from orchestrator.participant.handshakes import ServerHandshakes
-from orchestrator.participant.trust import TrustedCallers, Trusts, everybody
+from orchestrator.participant.security import tls
+from orchestrator.participant.security.exposure import is_exposed
+from orchestrator.participant.security.handshakes import ServerHandshakes
+from orchestrator.participant.security.trust import TrustedCallers, Trusts, everybody
 from services.chassis.errors import StartupError
 from services.chassis.settings import Settings, split_address
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Never
 import nats.errors
 from nats.aio.client import Client
 
-from orchestrator.participant.brokers import BrokerAccess
+from orchestrator.participant.security.brokers import BrokerAccess
 from services.chassis.queue_address import QueueAddress
 
 _LOGGER = logging.getLogger(__name__)

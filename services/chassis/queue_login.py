@@ -10,8 +10,8 @@ A login is the file of ``NATS_LOGIN``, or the certificate of the service, which 
 
 import logging
 
-from orchestrator.participant.brokers import BrokerAccess, BrokerFiles
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.brokers import BrokerAccess, BrokerFiles
+from orchestrator.participant.security.exposure import is_exposed
 from services.chassis.errors import StartupError
 from services.chassis.queue_address import QueueAddress
 from services.chassis.settings import Settings

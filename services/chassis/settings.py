@@ -18,7 +18,7 @@
 | ``INVENTORY_TLS_KEY``         | the file of its private key, in PEM without a password  |                         |
 | ``INVENTORY_TLS_CA``          | the file of the authorities of the callers              | callers need none       |
 | ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
-|                               | ``orchestrator.participant.trust`` reads it             |                         |
+|                               | ``orchestrator.participant.security.trust`` reads it    |                         |
 | ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
 | ``INVENTORY_EVENTS``          | ``nats://host:port/prefix``: where it tells and hears   | neither                 |
 |                               | events; ``tls://`` for a network                        |                         |

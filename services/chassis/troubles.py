@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from google.protobuf.message import Message
 
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.exposure import is_exposed
 from services.chassis.arrivals import Arrival
 from services.chassis.errors import ServiceError, StartupError
 from services.chassis.faults import Kind, PlannedFaults

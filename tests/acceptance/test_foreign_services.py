@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from tests.acceptance.foreign import SERVICES, SOURCE, Foreign
 
 if TYPE_CHECKING:

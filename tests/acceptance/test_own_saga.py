@@ -9,7 +9,7 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pool, message_factory
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import StartSagaRequest, StartSagaResponse
 from tests.acceptance.conftest import PATIENCE, buf_curl

@@ -22,7 +22,7 @@ from google.protobuf import descriptor_pool
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.testing.conformance import CheckVerdict, Examples, check_participant
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, STATUS_SUSPENDED, Saga

@@ -84,7 +84,7 @@ import uvloop
 from rich.console import Console
 
 from orchestrator.bootstrap.reference_cycles import look_for_cycles_seldom
-from orchestrator.cli.protoc import generate
+from orchestrator.cli.loading.protoc import generate
 from orchestrator.errors import OrchestratorError
 from tests.bench.databases import Databases
 from tests.bench.options import ON_POSTGRES, parse

@@ -13,7 +13,7 @@ import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from orchestrator.channels.grpc.bearer import with_token
-from orchestrator.participant.brokers import BrokerAccess
+from orchestrator.participant.security.brokers import BrokerAccess
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter, StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.loading.modules import load_definitions
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.replaying import replay_histories
 from saga.v1 import saga_pb2

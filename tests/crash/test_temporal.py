@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.bootstrap.clock import SystemClock
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.loading.modules import load_definitions
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.replaying import Replayed, replay_histories

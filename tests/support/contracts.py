@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

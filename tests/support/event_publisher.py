@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.type.money_pb2 import Money
 
-from orchestrator.participant.brokers import BrokerAccess
+from orchestrator.participant.security.brokers import BrokerAccess
 from services.chassis.event import Event
 from services.chassis.events.broker import BrokerAway
 from services.chassis.events.jetstream import JetStreamBroker

@@ -17,12 +17,12 @@ from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, Nat
 from orchestrator.channels.nats.provisioning import make, wanted
 from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.contract.addresses import NATS
-from orchestrator.participant.brokers import BrokerFiles
 from orchestrator.participant.errors import Refusal
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, QueuedCommand
 from orchestrator.participant.queued.dead_letter import DeadLetter
 from orchestrator.participant.queued.reply import QueuedReply
 from orchestrator.participant.queued.subjects import consumer_of
+from orchestrator.participant.security.brokers import BrokerFiles
 from orchestrator.participant.statuses import Status
 
 if TYPE_CHECKING:

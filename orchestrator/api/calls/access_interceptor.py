@@ -34,8 +34,8 @@ from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.rules.access import check_access
 from orchestrator.errors import AccessRefused, DefinitionError, KeysUnavailable, NotAllowed
-from orchestrator.participant.callers import shown_by
-from orchestrator.participant.certificates import has_ended, names_now
+from orchestrator.participant.security.callers import shown_by
+from orchestrator.participant.security.certificates import has_ended, names_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

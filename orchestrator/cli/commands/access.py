@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.access.fingerprints import fingerprint, new_token
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.contracts import (  # typer reads the annotations
+from orchestrator.cli.loading.contracts import (  # typer reads the annotations
     ContractSource,
     DescriptorSetOption,
     ProtosOption,

@@ -15,11 +15,11 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from orchestrator.cli import bulk_acts
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.bulk_acts import bulk_acts_at
-from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import PATIENCE_SECONDS
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.certificates import connecting
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import (
     BackingOff,
     FailedCommand,

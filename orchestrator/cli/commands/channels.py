@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say, visible
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.registration import CommandGroup, CommandLine
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.errors import SettingsError
@@ -97,7 +97,7 @@ def dead_letters(
 def _read(
     sagas: list[str] | None, overlay: list[Path] | None, participant: list[str] | None
 ) -> tuple[Settings, Sequence[SagaDefinition[Any, Any, Any]]]:
-    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
+    from orchestrator.cli.loading.modules import load_definitions  # noqa: PLC0415 - other commands do without
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
 
     settings = read_settings(participants=",".join(participant) if participant else None)

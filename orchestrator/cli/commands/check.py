@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.api.application import services_beside
-from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
-from orchestrator.cli.modules import import_from_here, load_application
+from orchestrator.cli.loading.contracts import ContractSource, DescriptorSetOption, ReflectOption
+from orchestrator.cli.loading.modules import import_from_here, load_application
+from orchestrator.cli.loading.overlays import OverlayOption, lay_overlays
 from orchestrator.cli.output.exit import ExitCode, errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
-from orchestrator.cli.overlays import OverlayOption, lay_overlays
 
 if TYPE_CHECKING:
     from orchestrator.cli.checking import Findings

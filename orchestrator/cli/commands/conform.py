@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from orchestrator.cli.certificates import tls_for
-from orchestrator.cli.contracts import (  # typer reads the annotations
+from orchestrator.cli.connecting.certificates import tls_for
+from orchestrator.cli.loading.contracts import (  # typer reads the annotations
     ContractSource,
     DescriptorSetOption,
     ProtosOption,
     ReflectOption,
     load_services,
 )
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import Records, open_terminal
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from orchestrator.access.sign_in_code import sign_in_link
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.credentials import local_operator_token
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.credentials import local_operator_token
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 from orchestrator.contract.addresses import console_address

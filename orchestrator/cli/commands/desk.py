@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.causes import causes_at
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to, given_options
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import OfDefinition  # noqa: TC001 - as above
 from orchestrator.cli.output.dead_command_pages import dead_command_lines
 from orchestrator.cli.output.desk_page import cause_lines

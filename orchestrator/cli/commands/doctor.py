@@ -12,11 +12,11 @@ import typer
 from rich.text import Text
 
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.errors import JournalUnavailable, SettingsError
 from orchestrator.ports.findings import unavailable
 
@@ -52,7 +52,7 @@ def doctor(
     - 0: nothing is wrong, whatever it warns of.
     - 1: something is wrong, or cannot be looked at.
     """
-    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
+    from orchestrator.cli.loading.modules import load_definitions  # noqa: PLC0415 - other commands do without
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
 
     with errors_reported():

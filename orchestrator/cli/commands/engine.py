@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say, visible
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.registration import CommandLine
 from orchestrator.errors import SettingsError
 
@@ -66,7 +66,7 @@ def replay(
     - 0: the code follows every history.
     - 1: some history is not what the code at hand leads to.
     """
-    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
+    from orchestrator.cli.loading.modules import load_definitions  # noqa: PLC0415 - other commands do without
 
     with errors_reported():
         from orchestrator.settings import read_settings  # noqa: PLC0415 - as above

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.certificates import connecting
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.instants import instant_of
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.event_pages import dead_letters_table, events_table, sinks_page

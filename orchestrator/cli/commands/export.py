@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from orchestrator.cli.client import CANDIDATES, only_one
+from orchestrator.cli.connecting.client import CANDIDATES, only_one
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.loading.modules import load_definitions
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import open_terminal
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

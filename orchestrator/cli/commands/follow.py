@@ -13,9 +13,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.client import SagaId, channel_to, given_options, whole_id
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import SagaId, channel_to, given_options, whole_id
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.endings import end_code
 from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
 from orchestrator.cli.output.documents import Documents

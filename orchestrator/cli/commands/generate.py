@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import protoc
-from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
+from orchestrator.cli.loading import protoc
+from orchestrator.cli.loading.contracts import ContractSource, DescriptorSetOption, ReflectOption
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.contract.wording import counted

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, given_options
-from orchestrator.cli.console_link import link_to
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, given_options
+from orchestrator.cli.connecting.console_link import link_to
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import (
     BackingOff,
     EndedAfter,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.inspect import journal
+from orchestrator.cli.connecting.certificates import connecting
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json

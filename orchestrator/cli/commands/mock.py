@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from orchestrator.cli.contracts import (  # typer reads the annotations
+from orchestrator.cli.loading.contracts import (  # typer reads the annotations
     ContractSource,
     DescriptorSetOption,
     ProtosOption,
     ReflectOption,
     load_services,
 )
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json_line, wants_json
 from orchestrator.cli.output.text import say
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

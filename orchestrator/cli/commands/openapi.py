@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.api.application import services_beside
-from orchestrator.cli.modules import load_application
+from orchestrator.cli.loading.modules import load_application
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 
 def openapi(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.commands.operator import UNSAID, Reason
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.certificates import connecting
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.form import wants_json

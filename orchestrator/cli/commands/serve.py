@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli.modules import load_application
+from orchestrator.cli.loading.modules import load_application
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.form import OPTION, print_json_line, wants_json
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.store.opening import known_urls, refuse_unshared
 
 if TYPE_CHECKING:

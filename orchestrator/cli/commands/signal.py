@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, channel_to, whole_id
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, SagaId, channel_to, whole_id
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.form import wants_json

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.loading.modules import load_definitions
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import ExitCode, errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:

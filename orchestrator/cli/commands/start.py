@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 import grpc.aio
 import typer
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
 from orchestrator.cli.commands.follow import follow_live, follow_plainly, watched
-from orchestrator.cli.completion import definition_names
-from orchestrator.cli.console_link import link_to
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to, given_options
+from orchestrator.cli.connecting.completion import definition_names
+from orchestrator.cli.connecting.console_link import link_to
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.endings import end_code
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse

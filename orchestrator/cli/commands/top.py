@@ -15,10 +15,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.causes import suspended_groups
-from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, why_failed
-from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.connecting.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.connecting.client import PATIENCE_SECONDS, channel_to, why_failed
+from orchestrator.cli.connecting.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import ANY_WAIT
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.form import print_json, wants_json

@@ -11,12 +11,12 @@ import typer
 from rich.text import Text
 
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.loading.modules import load_definitions
+from orchestrator.cli.loading.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.cli.output.exit import ExitCode, errors_reported, refuse
 from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
-from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import SettingsError
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

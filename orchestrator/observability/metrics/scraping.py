@@ -24,7 +24,7 @@ from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from orchestrator.errors import NotAuthenticated, OrchestratorError, SettingsError
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from rich.rule import Rule
 from rich.text import Text
 
-from orchestrator.cli.credentials import local_token
+from orchestrator.cli.connecting.credentials import local_token
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.channels import Channels, ChannelsMissingError

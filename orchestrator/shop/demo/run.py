@@ -26,8 +26,8 @@ import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
 from orchestrator.access.sign_in_code import sign_in_link
-from orchestrator.cli.credentials import local_token
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.cli.connecting.credentials import local_token
+from orchestrator.participant.security.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.channels import Channels, ChannelsMissingError

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.exposure import is_exposed
 from services.chassis.database import Database
 from services.chassis.errors import StartupError
 from services.chassis.events.causes import Cause

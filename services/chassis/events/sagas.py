@@ -13,8 +13,8 @@ import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from orchestrator.participant.exposure import is_exposed
 from orchestrator.participant.metadata import TRACEPARENT
+from orchestrator.participant.security.exposure import is_exposed
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis.errors import DEFINITE, Rejection, StartupError, Unavailable

@@ -8,8 +8,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from orchestrator.participant.callers import caller_of
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY
+from orchestrator.participant.security.callers import caller_of
 from services.chassis.answering import Answering
 from services.chassis.arrivals import Arrival, Way
 from services.chassis.over_grpc.refusal import Context, end

@@ -20,8 +20,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
-from orchestrator.participant.callers import caller_of_scope
 from orchestrator.participant.http_answers import HEALTH_PATH, JSON, REQUEST_TIMEOUT
+from orchestrator.participant.security.callers import caller_of_scope
 from orchestrator.participant.transcoding import Route, Routes, Rule, UnfitMessageError, UnreadableError
 from services.chassis.answering import Answering
 from services.chassis.arrivals import Arrival, Way

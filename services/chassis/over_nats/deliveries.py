@@ -36,7 +36,7 @@ from orchestrator.participant.queued.command import (
 )
 from orchestrator.participant.queued.dead_letter import DEAD_LETTERED, DeadLetter
 from orchestrator.participant.queued.subjects import Subjects
-from orchestrator.participant.trust import Caller
+from orchestrator.participant.security.trust import Caller
 from services.chassis.answering import Answering
 from services.chassis.arrivals import Answer, Arrival, Way
 from services.chassis.errors import Explained, InternalError, InvalidRequest, Unavailable

@@ -19,8 +19,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from orchestrator.participant.brokers import BrokerAccess
 from orchestrator.participant.queued.subjects import consumer_of
+from orchestrator.participant.security.brokers import BrokerAccess
 from services.chassis.answering import Answering
 from services.chassis.over_nats.deliveries import Deliveries
 from services.chassis.over_nats.pulling import Pulling

@@ -20,7 +20,7 @@ from bench.v1.bench_pb2_grpc import (
     add_ControlServiceServicer_to_server,
 )
 
-from orchestrator.participant.tls import SERVER_OPTIONS, ServerTls
+from orchestrator.participant.security.tls import SERVER_OPTIONS, ServerTls
 from tests.bench.processes import end_with_parent
 
 if TYPE_CHECKING:

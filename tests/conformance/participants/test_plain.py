@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc.aio
 from google.protobuf import descriptor_pool, message_factory
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.testing.conformance import CheckVerdict, Examples, Report, check_participant
 
 if TYPE_CHECKING:

@@ -141,7 +141,7 @@ async def test_a_certificate_that_has_ended_opens_nothing_on_the_connection_that
     async with grpc.aio.secure_channel(address, credentials, interceptors=with_token(token)) as channel:
         rpc: Any = channel.unary_unary(PATH)
         assert await rpc(b"")
-        monkeypatch.setattr("orchestrator.participant.certificates.datetime", Later)
+        monkeypatch.setattr("orchestrator.participant.security.certificates.datetime", Later)
 
         with pytest.raises(grpc.aio.AioRpcError, match="the client certificate has ended") as refused:
             await rpc(b"")

@@ -12,7 +12,7 @@ from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.cli.app import app
-from orchestrator.cli.credentials import token_for
+from orchestrator.cli.connecting.credentials import token_for
 from orchestrator.store.memory.journal import MemoryJournal
 from tests.integration.api.conftest import Answer, Api, Mocks, serving
 

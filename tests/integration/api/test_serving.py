@@ -26,7 +26,7 @@ from orchestrator.bootstrap.serving import serve
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.credentials import Security
-from orchestrator.cli.credentials import local_token
+from orchestrator.cli.connecting.credentials import local_token
 from orchestrator.doors import channel_to
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.journal.acts import Act

@@ -15,8 +15,8 @@ import pytest
 from orchestrator.channels.grpc.credentials import Security
 from orchestrator.connections.tls import ClientFiles, ClientTls, TokenFile
 from orchestrator.journal.outcome import Completed, Unknown
-from orchestrator.participant.callers import caller_of
-from orchestrator.participant.tls import ServerTls
+from orchestrator.participant.security.callers import caller_of
+from orchestrator.participant.security.tls import ServerTls
 from tests.integration.channels.conftest import COMMAND, Wild
 from tests.support.certificate_files import Authority, Files, put
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from orchestrator.participant.trust import Caller
+    from orchestrator.participant.security.trust import Caller
     from tests.integration.channels.conftest import Way
 
     WayTo = Callable[..., Way]

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from orchestrator.participant import Kind, Rejection, aio, connection, threads
 from orchestrator.participant.drivers import DriverRecords
 from orchestrator.participant.engines import AsyncEngineRecords
-from orchestrator.participant.trust import Trusts, everybody
+from orchestrator.participant.security.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from orchestrator.participant import Kind
 from orchestrator.participant.asgi import GuardMiddleware
 from orchestrator.participant.engines import AsyncEngineRecords
-from orchestrator.participant.trust import TrustedCallers
+from orchestrator.participant.security.trust import TrustedCallers
 from tests.integration.participant.counter import Counter, call, serving
 from tests.support.certificate_files import Authority, put
 

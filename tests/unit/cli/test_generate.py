@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.cli.protoc import generate
+from orchestrator.cli.loading.protoc import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from google.protobuf import descriptor_pool
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.contract.options import Annotations, lay
 from orchestrator.definition import overlays
 

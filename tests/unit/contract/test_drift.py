@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.cli import protoc
+from orchestrator.cli.loading import protoc
 from orchestrator.contract.drift import check_drift
 from orchestrator.contract.image import load_image
 

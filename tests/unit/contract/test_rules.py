@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.contract.image import load_image
 from orchestrator.contract.rules import services as rules
 from orchestrator.contract.rules.services import check_service

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import pytest
 
 from orchestrator import SagaRejected, saga
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from orchestrator.participant.certificates import certificates_in, has_ended, names_now, refuse_unmatched
+from orchestrator.participant.security.certificates import certificates_in, has_ended, names_now, refuse_unmatched
 from tests.support.certificate_files import Authority
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.participant import GuardRefusal, Kind
-from orchestrator.participant.exposure import is_exposed
 from orchestrator.participant.metadata import CallMetadata
-from orchestrator.participant.trust import Caller, Role, TrustedCallers, everybody, refuse_untrusted
+from orchestrator.participant.security.exposure import is_exposed
+from orchestrator.participant.security.trust import Caller, Role, TrustedCallers, everybody, refuse_untrusted
 from tests.support.certificate_files import put
 
 if TYPE_CHECKING:

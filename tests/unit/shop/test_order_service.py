@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pool
 
 from orchestrator import saga
 from orchestrator.api.application import Application
-from orchestrator.cli.protoc import generate
+from orchestrator.cli.loading.protoc import generate
 from orchestrator.errors import DefinitionError
 from orchestrator.shop.order_service import order_api
 from shop.order.v1.order_pb2 import Order, Receipt

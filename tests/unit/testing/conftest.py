@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.contract.image import load_image
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 from temporalio.service import TLSConfig
 
 from orchestrator.errors import JournalUnavailable, SettingsError
-from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.security.exposure import is_exposed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.cli.credentials import local_token
+from orchestrator.cli.connecting.credentials import local_token
 from orchestrator.shop.demo import broker
 from orchestrator.shop.demo.addresses import Addresses, free_ports, settings_removed
 from orchestrator.shop.demo.events import LOYALTY, WAREHOUSE, Events

@@ -13,7 +13,7 @@ from orchestrator.channels.nats.examining import examine_brokers
 from orchestrator.contract.addresses import TLS
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Outcome, Unknown
-from orchestrator.participant.brokers import BrokerFiles
+from orchestrator.participant.security.brokers import BrokerFiles
 from orchestrator.ports.findings import Severity
 from tests.support.certificate_files import Authority, Files, put
 from tests.support.made_queues import run_channels

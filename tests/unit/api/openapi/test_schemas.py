@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from orchestrator.api.openapi.comments import comments_in
 from orchestrator.api.openapi.document import _short_names
 from orchestrator.api.openapi.schemas import Schemas
-from orchestrator.cli.protoc import describe
+from orchestrator.cli.loading.protoc import describe
 from orchestrator.contract.image import load_image
 
 if TYPE_CHECKING:

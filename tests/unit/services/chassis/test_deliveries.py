@@ -11,7 +11,7 @@ import nats.errors
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, MOST_DELIVERIES, QueuedCommand
 from orchestrator.participant.queued.reply import DETAILS, STATUS, QueuedReply
 from orchestrator.participant.queued.subjects import Subjects
-from orchestrator.participant.trust import everybody
+from orchestrator.participant.security.trust import everybody
 from services.chassis.answering import Answering
 from services.chassis.over_nats.deliveries import MOST_IN_HAND, Deliveries
 from services.chassis.over_nats.replies import Publishing, TooLargeError

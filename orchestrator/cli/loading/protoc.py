@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from google.protobuf import descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2
 
 from orchestrator.api.openapi.comments import comments_file, comments_in
-from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
+from orchestrator.cli.loading.importable import refuse_unimportable, refuse_unusable
 from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
 from saga.v1 import access_pb2, contract_pb2

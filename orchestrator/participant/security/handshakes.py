@@ -8,9 +8,9 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from orchestrator.participant.certificates import certificates_in
-from orchestrator.participant.tls import Identity
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.certificates import certificates_in
+from orchestrator.participant.security.tls import Identity
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

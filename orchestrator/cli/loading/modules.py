@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.api.application import servicers_in
+from orchestrator.cli.loading.overlays import lay_overlays
 from orchestrator.cli.output.exit import refuse
-from orchestrator.cli.overlays import lay_overlays
 from orchestrator.console.application_pages import pages_in
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError

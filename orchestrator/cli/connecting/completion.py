@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer  # noqa: TC002 - typer reads the annotation
 
-from orchestrator.cli.address import address_in
-from orchestrator.cli.certificates import tls_for
-from orchestrator.cli.credentials import token_for
+from orchestrator.cli.connecting.address import address_in
+from orchestrator.cli.connecting.certificates import tls_for
+from orchestrator.cli.connecting.credentials import token_for
 from orchestrator.cli.output.form import silent
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from google.protobuf.message import Message
 
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
-from orchestrator.cli.address import typed_address
-from orchestrator.cli.certificates import tls_for, typed_options
-from orchestrator.cli.completion import saga_ids
-from orchestrator.cli.credentials import token_file, token_for
+from orchestrator.cli.connecting.address import typed_address
+from orchestrator.cli.connecting.certificates import tls_for, typed_options
+from orchestrator.cli.connecting.completion import saga_ids
+from orchestrator.cli.connecting.credentials import token_file, token_for
+from orchestrator.cli.connecting.without_tls import why_unreached
 from orchestrator.cli.output.exit import ExitCode, refuse
 from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.text import made_visible, visible
-from orchestrator.cli.reaching import why_unreached
 from orchestrator.cli.remedies import remedy_for
 from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.participant.trust import Caller
+from orchestrator.participant.security.trust import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,6 @@ def caller_of_scope(scope: Mapping[str, Any]) -> Caller:
 
 
 def _names(pem: bytes) -> tuple[str, ...]:
-    from orchestrator.participant.certificates import names_now  # noqa: PLC0415 - many servers tell of none
+    from orchestrator.participant.security.certificates import names_now  # noqa: PLC0415 - many servers tell of none
 
     return names_now(pem)

@@ -11,11 +11,11 @@ import typer
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 
-from orchestrator.cli import protoc
-from orchestrator.cli.certificates import tls_for
-from orchestrator.cli.modules import import_from_here
+from orchestrator.cli.connecting.certificates import tls_for
+from orchestrator.cli.loading import protoc
+from orchestrator.cli.loading.modules import import_from_here
+from orchestrator.cli.loading.overlays import lay_overlays
 from orchestrator.cli.output.exit import refuse, require_folder
-from orchestrator.cli.overlays import lay_overlays
 from orchestrator.contract.image import load_image
 from orchestrator.contract.options import annotations_of, lay
 from orchestrator.contract.rules.overlays import check_overlays

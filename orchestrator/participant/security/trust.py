@@ -26,7 +26,7 @@ from typing import Final, TypeAlias
 
 from orchestrator.participant.errors import GuardRefusal
 from orchestrator.participant.metadata import CallMetadata, Kind
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 _LOGGER: Final = logging.getLogger("orchestrator.participant")
 _BEARER: Final = re.compile(r"bearer +(\S+)", re.IGNORECASE)

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
 
-from orchestrator.participant.certificates import certificates_in, refuse_unmatched
-from orchestrator.participant.watched_files import WatchedFiles
+from orchestrator.participant.security.certificates import certificates_in, refuse_unmatched
+from orchestrator.participant.security.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

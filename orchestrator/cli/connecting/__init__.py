@@ -1,0 +1,1 @@
+"""How a command reaches an orchestrator, and as whom."""
