@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from orchestrator.participant.queued.subjects import Subjects
 from services.chassis import serving
 from services.chassis.arrivals import Way
+from tests.support.own_queue import Queue
 from tests.support.processes import PATIENCE, Running, running, spawn
-from tests.support.ways import Ways
+from tests.support.ways import Ways, connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from services.chassis import Participant, Service
+    from tests.support.nats import NatsServer
 
 
 class Start(Protocol):
@@ -104,3 +108,9 @@ async def serve(tmp_path: Path, ways: Ways) -> AsyncIterator[Serve]:
             return channel
 
         yield served
+
+
+@pytest.fixture
+async def queue(shared_nats: NatsServer) -> AsyncIterator[Queue]:
+    async with connected(shared_nats) as client:
+        yield Queue(client, shared_nats.url, Subjects(f"test-{uuid.uuid4().hex}"))

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import signal
-import ssl
 import time
-import uuid
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +15,6 @@ from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from orchestrator.participant.queued.command import MOST_DELIVERIES
-from orchestrator.participant.queued.dead_letter import DeadLetter
-from orchestrator.participant.queued.reply import QueuedReply
 from orchestrator.participant.queued.subjects import Subjects, consumer_of
 from services.chassis import serving
 from services.chassis.over_nats import deliveries
@@ -29,19 +23,16 @@ from services.payment.__main__ import SERVICE as PAYMENT
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, GetStockResponse, ReserveStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
 from shop.type.v1.type_pb2 import Line
-from tests.support.certificate_files import Authority, put
-from tests.support.nats import running
-from tests.support.ways import OverNats, connected, make_streams
+from tests.support.own_queue import Queue, published_and_answered
+from tests.support.ways import OverNats, connected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import Awaitable
     from pathlib import Path
 
-    from google.protobuf.descriptor import ServiceDescriptor
-    from nats.aio.client import Client
-
+    from orchestrator.participant.queued.reply import QueuedReply
     from services.chassis import Service
-    from tests.integration.services.chassis.conftest import Fail, Start
+    from tests.integration.services.chassis.conftest import Start
     from tests.support.nats import NatsServer
 
 KEY = (("idempotency-key", "order-1/ReserveStock#1"), ("saga-id", "order-1"))
@@ -52,47 +43,6 @@ SLOW = AuthorizePaymentRequest(
 )
 HOLD = (("idempotency-key", "order-1/AuthorizePayment#1"), ("saga-id", "order-1"))
 PATIENCE = 30.0
-
-
-class Queue:
-    """One prefix of a broker, seen from the orchestrator's side."""
-
-    def __init__(self, client: Client, url: str, subjects: Subjects) -> None:
-        self.client = client
-        self.subjects = subjects
-        self.url = f"{url}/{subjects.prefix}"
-
-    async def of(self, contract: ServiceDescriptor, **consumer: Any) -> OverNats:  # noqa: ANN401 - as JetStream names them
-        """The way to one service, whose streams are made; ``consumer`` changes how its consumer is made."""
-        await make_streams(self.client, self.subjects, contract.full_name, **consumer)
-        over = OverNats(contract, self.client, self.subjects)
-        await over.listen()
-        return over
-
-    async def kept(self, stream: str) -> int:
-        return int((await self.client.jetstream().stream_info(stream)).state.messages)
-
-    async def letter(self, service: str) -> DeadLetter:
-        found = await self.client.jetstream().get_last_msg(self.subjects.dead, self.subjects.dead_of(service))
-        return DeadLetter.read(found.headers, found.data or b"")
-
-    async def stored(self, subject: str) -> QueuedReply:
-        """The reply in the stream, as soon as it is there."""
-        while True:
-            with contextlib.suppress(nats.errors.Error):
-                found = await self.client.jetstream().get_last_msg(self.subjects.replies, subject)
-                return QueuedReply.read(found.headers, found.data or b"")
-
-    async def empty(self) -> None:
-        """Return as soon as every command is acknowledged."""
-        while await self.kept(self.subjects.commands):  # noqa: ASYNC110 - the broker tells nobody
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-async def queue(shared_nats: NatsServer) -> AsyncIterator[Queue]:
-    async with connected(shared_nats) as client:
-        yield Queue(client, shared_nats.url, Subjects(f"test-{uuid.uuid4().hex}"))
 
 
 def served(service: Service[Any], queue: Queue, folder: Path) -> Any:  # noqa: ANN401 - a context manager
@@ -269,15 +219,6 @@ async def test_a_service_goes_on_after_its_broker_was_killed(nats_server: NatsSe
                 assert await published_and_answered(over) == 2
 
 
-async def published_and_answered(over: OverNats) -> int:
-    """What is reserved, once the broker takes a question again; one that was under way may be lost with it."""
-    while True:
-        with contextlib.suppress(nats.errors.Error):
-            told = await over("GetStock", STOCK, (), 1.0)
-            if told.code is grpc.StatusCode.OK:
-                return GetStockResponse.FromString(told.body).reserved
-
-
 async def test_a_service_starts_without_its_broker_and_takes_commands_once_it_is_there(
     nats_server: NatsServer, tmp_path: Path
 ) -> None:
@@ -334,113 +275,3 @@ async def test_the_health_is_told_and_says_no_where_the_consumer_is_missing(queu
         await soon(serves())
     with pytest.raises(nats.errors.NoRespondersError):
         await told()
-
-
-async def test_a_caller_is_trusted_by_the_token_in_the_metadata(queue: Queue, start: Start, tmp_path: Path) -> None:
-    callers = tmp_path / "callers"
-    put(callers, b"orchestrator sha256=" + hashlib.sha256(b"saga_ours").hexdigest().encode())
-    over = await queue.of(INVENTORY.contract)
-    await start("inventory", INVENTORY_NATS=queue.url, INVENTORY_TRUSTED_CALLERS=str(callers))
-    for token, code in (("saga_theirs", "PERMISSION_DENIED"), ("saga_ours", "OK")):
-        metadata = (*KEY, ("authorization", f"Bearer {token}"))
-        assert (await over("ReserveStock", RESERVE, metadata, PATIENCE)).code.name == code
-
-
-async def test_a_broker_with_tls_and_logins_lets_in_a_service_that_has_both(tmp_path: Path, start: Start) -> None:
-    authority = Authority(tmp_path / "certificates")
-    broker, ours = authority.issue("127.0.0.1"), authority.issue("inventory.example")
-    tls = f'tls {{ cert_file: "{broker.certificate}", key_file: "{broker.key}", ca_file: "{broker.ca}", verify: true }}'
-    demanding = "authorization {{ user: inventory, password: {} }}".format
-    login, wrong = tmp_path / "login", tmp_path / "wrong"
-    put(login, b"inventory:secret\n")
-    put(wrong, b"inventory:guess\n")
-    context = ssl.create_default_context(cafile=broker.ca)
-    context.load_cert_chain(ours.certificate, ours.key)
-    with running(settings=f"{tls}\n{demanding('secret')}") as server:
-        url = server.url.replace("nats:", "tls:")
-        environment = {"INVENTORY_NATS": f"{url}/commands", "INVENTORY_NATS_CA": str(broker.ca)}
-        environment |= {"INVENTORY_TLS_CERTIFICATE": str(ours.certificate), "INVENTORY_TLS_KEY": str(ours.key)}
-        async with connected(server, tls=context, user="inventory", password="secret") as client:
-            over = await Queue(client, url, Subjects("commands")).of(INVENTORY.contract)
-            stranger = await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(wrong))
-            with pytest.raises(nats.errors.NoRespondersError):
-                await client.request(over.subjects.health(INVENTORY.contract.full_name), timeout=PATIENCE)
-            await stranger.says("authorization")
-            assert await stranger.stop(signal.SIGTERM) == 0
-            assert "guess" not in "\n".join(stranger.said)
-
-            await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(login))
-            assert (await over("ReserveStock", RESERVE, KEY, PATIENCE)).code is grpc.StatusCode.OK
-
-        server.kill()
-        others = Authority(tmp_path / "others")
-        for old, new in ((broker, others.issue("127.0.0.1")), (ours, others.issue("inventory.example"))):
-            for before, now in zip(old, new, strict=True):
-                put(before, now.read_bytes())
-        put(login, b"inventory:other\n")
-        server.configure(f"{tls}\n{demanding('other')}")
-        await asyncio.to_thread(server.start)
-        context = ssl.create_default_context(cafile=broker.ca)
-        context.load_cert_chain(ours.certificate, ours.key)
-        async with connected(server, tls=context, user="inventory", password="other") as client:
-            over = OverNats(INVENTORY.contract, client, Subjects("commands"))
-            await over.listen()
-            assert await published_and_answered(over) == 2  # the process is the same
-
-
-async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(start: Start, tmp_path: Path) -> None:
-    login = tmp_path / "login"
-    put(login, b"inventory:secret\n")
-    heard: list[bytes] = []
-    connections: list[asyncio.Task[None]] = []
-
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b'INFO {"server_id":"x","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576}\r\n')
-        heard.append(await reader.read())
-        writer.close()
-
-    def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(asyncio.create_task(hear(reader, writer)))
-
-    async with await asyncio.start_server(pretend, "127.0.0.1", 0) as pretender:
-        port = pretender.sockets[0].getsockname()[1]
-        inventory = await start("inventory", INVENTORY_NATS=f"tls://127.0.0.1:{port}", INVENTORY_NATS_LOGIN=str(login))
-        await inventory.says("does not offer tls")
-        assert await inventory.stop(signal.SIGTERM) == 0
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*connections)
-    assert heard
-    assert b"secret" not in b"".join(heard)
-
-
-@pytest.mark.parametrize("content", [b"", b"two\nlines"])
-async def test_a_login_that_is_none_is_a_clear_error(fail: Fail, tmp_path: Path, content: bytes) -> None:
-    put(tmp_path / "login", content)
-    code, said = await fail(
-        "inventory", INVENTORY_NATS="nats://127.0.0.1:4222", INVENTORY_NATS_LOGIN=str(tmp_path / "login")
-    )
-    assert code == 1
-    assert said.startswith("inventory: INVENTORY_NATS_LOGIN: expected one line")
-
-
-async def test_a_queue_that_a_network_reaches_needs_encryption_and_a_login(fail: Fail) -> None:
-    code, said = await fail("inventory", INVENTORY_NATS="nats://192.0.2.1:4222/commands")
-    assert code == 1
-    assert said.startswith("inventory: INVENTORY_NATS: 192.0.2.1:4222 is reached over a network, without encryption")
-
-
-@pytest.mark.parametrize(
-    "url", ["192.0.2.1:4222", "http://127.0.0.1:1", "nats:///commands", "nats://me:secret@127.0.0.1", "nats://h/a b"]
-)
-async def test_an_address_that_is_no_queue_is_a_clear_error(fail: Fail, url: str) -> None:
-    code, said = await fail("inventory", INVENTORY_NATS=url)
-    assert code == 2
-    assert said.startswith("inventory: INVENTORY_NATS: ")
-    assert "secret" not in said
-
-
-async def test_a_service_without_the_prefix_that_a_stream_was_made_for_says_so(queue: Queue, start: Start) -> None:
-    inventory = await start("inventory", INVENTORY_NATS=queue.url)
-    missing = f"consumer {consumer_of(INVENTORY.contract.full_name)} of stream {queue.subjects.commands}"
-    await inventory.says(missing, "does not exist")
-    assert await inventory.stop(signal.SIGTERM) == 0
