@@ -6,26 +6,29 @@ from typing import TYPE_CHECKING
 
 from temporalio.common import WorkflowIDReusePolicy
 
+from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.receiving import received_of
 from orchestrator.engine.sagas import Signal
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
 from orchestrator.engine.temporal.finding.history import read_start
 from orchestrator.engine.temporal.hosting.beginning import shown_of
-from orchestrator.engine.temporal.wire import write, write_delta
-from orchestrator.errors import InvalidInput, JournalUnavailable, NotOffered
-from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.engine.temporal.wire import held_rows, write, write_delta
+from orchestrator.errors import ActRefused, InvalidInput, JournalUnavailable, NotOffered, SagaNotFound
+from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
+from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from temporalio.client import Client
 
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.journal.actor import Actor
+    from orchestrator.journal.events import HeldEvent
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
 
@@ -65,6 +68,9 @@ class Acting:
             SagaNotFound: there is no saga of this id.
             JournalUnavailable: nobody answers: the act may be done later, or not.
         """
+        if "key" in more and more["took_effect"]:
+            # Its workflow asks nobody: what it is told here is in its history, with the act.
+            more["events"] = held_rows(await self._left_by_child(saga_id, str(more["key"])))
         if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
             raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
         try:
@@ -87,6 +93,20 @@ class Acting:
             refuse_illegal(act, state)
         if state.status is Status.SUSPENDED:
             raise NotOffered(f"nobody advances saga {saga_id}: {state.reason and state.reason.message}")
+
+    async def _left_by_child(self, saga_id: str, key: str) -> Sequence[HeldEvent]:
+        """What the child that a command is has left to its parent to tell; nothing where the command is no child."""
+        try:
+            command = find_command(fold(saga_id, (await self._look(saga_id)).entries), key)
+        except ActRefused:
+            return ()  # the workflow refuses it in the same words
+        if not command.method.startswith(f"{SERVICE}."):
+            return ()
+        offspring = child_id(idempotency_key(saga_id, command.key))
+        try:
+            return fold(offspring, (await self._look(offspring)).entries).events.handed_on()
+        except SagaNotFound:
+            return ()  # it was never started
 
     def _refuse_signal(self, state: SagaState, written: str, by: Actor) -> None:
         served = self._served.find(state.definition, state.version)

@@ -91,7 +91,7 @@ class WorkerOptions:
 
 
 class Hosting(NamedTuple):
-    """What the workflows of one process find; see :class:`~orchestrator.engine.temporal.hosting.hosted.Serving`."""
+    """What the workflows of one process find; see :class:`~orchestrator.engine.temporal.hosting.serving.Serving`."""
 
     served: ServedSagas
     bindings: Bindings

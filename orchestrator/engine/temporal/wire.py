@@ -148,7 +148,7 @@ def write_answer(answered: Answered) -> bytes:
     about: dict[str, Any] = {"kind": kind, "ended_at": answered.ended_at}
     if isinstance(outcome, Completed):
         if outcome.events:
-            about["events"] = [list(map(_as_text, each)) for each in outcome.events]
+            about["events"] = held_rows(outcome.events)
         return json.dumps(about).encode() + b"\n" + outcome.reply
     return json.dumps(about | {"outcome": outcome._asdict()}).encode() + b"\n"
 
@@ -157,14 +157,23 @@ def read_answer(data: bytes) -> Answered:
     """From that answer."""
     head, _, reply = data.partition(b"\n")
     about = json.loads(head)
-    events = tuple(HeldEvent(*map(_as_value, each)) for each in about.get("events", ()))
-    outcome: Outcome = Completed(reply, events)
+    outcome: Outcome = Completed(reply, held_of(about.get("events", ())))
     if about["kind"] in _KINDS:
         told = about["outcome"]
         code, message, reason = told["failure"]
         failure = Failure(StatusCode[code], message, reason)
         outcome = _KINDS[about["kind"]](**{**told, "failure": failure})
     return Answered(outcome, about["ended_at"])
+
+
+def held_rows(events: Sequence[HeldEvent]) -> list[list[object]]:
+    """What a child has left to its parent to tell, among the values of JSON."""
+    return [list(map(_as_text, each)) for each in events]
+
+
+def held_of(rows: Sequence[Sequence[Any]]) -> tuple[HeldEvent, ...]:
+    """From those rows."""
+    return tuple(HeldEvent(*map(_as_value, each)) for each in rows)
 
 
 def write(**values: object) -> bytes:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
 from orchestrator.engine.replica.child_ids import child_of
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError
 from orchestrator.journal.acts import Act, refuse_illegal, was_carried_out
 from orchestrator.journal.decisions import CommandDecision, decided
-from orchestrator.journal.entries import ActProposed, EventsHandedOn, OutcomeResolved, SagaResumed, SagaSuspended
+from orchestrator.journal.entries import ActProposed, SagaResumed, SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON, second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.events import HeldEvent
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.claims import Claim
@@ -151,10 +153,9 @@ class Acts:
         writer = self._worker.live.writer(state, token=claim.token, sequence=len(entries))
         entry = said(state, now=self._now())
         journalled = seconded(act, state, entry) if self._four_eyes.needs_two(act) else entry
-        handed_on = await self._handed_on(state, journalled)
-        writer.record(journalled)
-        if handed_on is not None:
-            writer.record(handed_on)
+        left = await self._left(state, entry.key) if hears_by_hand(state, journalled) else ()
+        for each in (journalled, *handed_on(self._now(), entry.key, left)):
+            writer.record(each)
         await writer.persist()
         if isinstance(journalled, ActProposed):
             raise second_person_needed(saga_id, entry.key, entry.reason.requested_by)
@@ -189,16 +190,10 @@ class Acts:
             # It was stopped for another reason: there may be something to roll back, or nothing more to do.
             raise_failed(executor)
 
-    async def _handed_on(self, state: SagaState, entry: Entry) -> EventsHandedOn | None:
-        """What a child has left to this saga, whose command for it an operator resolves; ``None`` where it is nothing.
-
-        The saga would have heard of it with the child's result, for which it asks no more.
-        """
-        if not isinstance(entry, OutcomeResolved) or not entry.took_effect or state.rollback:
-            return None
-        child = await child_of(self._worker, state.saga_id, state.commands[entry.key])
-        events = child.events.handed_on() if child is not None else ()
-        return EventsHandedOn(self._now(), entry.key, events) if events else None
+    async def _left(self, state: SagaState, key: str) -> tuple[HeldEvent, ...]:
+        """What a child has left to this saga to tell, by the key of the command that it is."""
+        child = await child_of(self._worker, state.saga_id, state.commands[key])
+        return child.events.handed_on() if child is not None else ()
 
     async def _suspend_waiting(self, saga_id: str, reason: Reason) -> SagaState:
         """Pause a saga that waits outside memory: parked or queued."""

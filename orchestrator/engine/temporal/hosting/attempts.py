@@ -51,8 +51,8 @@ async def _attempt(
     if len(request) > names.MOST_PAYLOAD_BYTES:
         return Rejected(too_large("the request", len(request)), echoed=True)
     about = write(method=command.name, metadata=metadata, timeout=timeout)
-    digest = saga.digest(command.name, *(text for pair in metadata for text in pair), request)
-    delta = await saga.flush(len(about) + len(request))
+    digest = saga.journal.digest(command.name, *(text for pair in metadata for text in pair), request)
+    delta = await saga.journal.flush(len(about) + len(request))
     try:
         data: bytes = await workflow.execute_activity(
             activity,

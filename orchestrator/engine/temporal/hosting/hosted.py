@@ -14,8 +14,9 @@ A saga that rests goes on as one that was recovered does: its code is given what
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
 from orchestrator.engine.receiving import asked_for, received_of
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.first_done import first_done
@@ -23,9 +24,8 @@ from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
-from orchestrator.engine.temporal.hosting.ports import EntriesInMemory, EntryClock, ServerClock, Unobserved, add
-from orchestrator.engine.temporal.names import MOST_TOGETHER_BYTES
-from orchestrator.engine.temporal.wire import write_delta
+from orchestrator.engine.temporal.hosting.entries import HostedEntries
+from orchestrator.engine.temporal.hosting.ports import EntryClock, ServerClock, Unobserved
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.decisions import decided
 from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
@@ -40,39 +40,16 @@ from orchestrator.journal.waits import WaitEnd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.engine.bindings.binding import Bindings
-    from orchestrator.engine.definitions import ServedSagas
     from orchestrator.engine.sagas import Signal
     from orchestrator.engine.temporal.hosting.outgoing import Outgoing
+    from orchestrator.engine.temporal.hosting.serving import Serving
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.four_eyes import FourEyes
+    from orchestrator.journal.events import HeldEvent
 
 ENGINE = "temporal"
 """The owner of every saga here, as entries name one."""
-
-_DIGEST_DIGITS: Final = 32
-
-
-class Serving(Protocol):
-    """What a worker serves."""
-
-    @property
-    def served(self) -> ServedSagas:
-        """The definitions."""
-
-    @property
-    def bindings(self) -> Bindings:
-        """The commands of their participants, each an activity."""
-
-    @property
-    def most_events(self) -> int:
-        """A history with more of them goes on in a new run."""
-
-    @property
-    def four_eyes(self) -> FourEyes:
-        """What two people must ask for."""
 
 
 class HostedSaga:
@@ -89,7 +66,7 @@ class HostedSaga:
 
     Attributes:
         state: of the saga, up to its latest entry.
-        flushed: how many entries are in the history.
+        journal: its entries.
         told: how many the observer was told.
         outbox: what the saga has told others so far, in order; kept where there are sinks.
         leaving: it is about to go on in a new run of its workflow.
@@ -112,60 +89,26 @@ class HostedSaga:
         self._serving = serving
         self._chance = chance
         self._tells = tells
-        self._flushing = asyncio.Lock()
         self.outgoing = outgoing
         self.outbox = outbox_of(saga_id, entries, 0, tells_life=True) if tells else []
-        self._journal = EntriesInMemory(entries, self.outbox, appended)
+        self.journal = HostedEntries(entries, self.outbox, appended, outgoing)
         self.clock = EntryClock(loop, entries[-1].at)
         self.timers = ServerClock(loop)
         self._time = JournalTime(self.timers)
         self._executor: Executor | None = None
         self.state = fold(saga_id, entries)
-        self.flushed = len(entries)
         self.told = 0
         self.leaving = False
 
     @property
     def entries(self) -> Sequence[Entry]:
         """The journal."""
-        return self._journal.entries
+        return self.journal.entries
 
     @property
     def executor(self) -> Executor | None:
         """What advances the saga; ``None`` where it rests."""
         return None if self._executor is None or self._executor.stopped.done() else self._executor
-
-    def digest(self, *parts: str | bytes) -> str:
-        """What tells whether the code has come to here as it did before, with these parts of what it asks for.
-
-        Args:
-            parts: none of them an instant, as none is counted in that the entries bring.
-        """
-        whole = self._journal.digest.copy()
-        add(whole, parts)
-        return whole.hexdigest()[:_DIGEST_DIGITS]
-
-    async def flush(self, beside: int = 0, most: int = MOST_TOGETHER_BYTES) -> bytes:
-        """The entries that are not in the history yet, to be put there at once; empty where they had to go before.
-
-        Args:
-            beside: how many other bytes go along.
-            most: so many may go together.
-        """
-        async with self._flushing:
-            until = len(self.entries)
-            delta = write_delta(self.flushed, self.entries[self.flushed : until])
-            delta = await self.outgoing.carry(delta, beside, most)
-            self.flushed = until
-            return delta
-
-    async def flush_whole(self, most: int) -> bytes:
-        """The whole journal, where it has so few bytes; else as :meth:`flush`. Then a reader need not ask for it."""
-        whole = write_delta(0, self.entries)
-        if len(whole) > most:
-            return await self.flush()
-        self.flushed = len(self.entries)
-        return whole
 
     def begin(self) -> None:
         """Advance a new saga."""
@@ -276,8 +219,17 @@ class HostedSaga:
                 return None
         return None
 
-    async def decide(self, act: Act, decision: CommandDecision, evidence: str, by: Actor) -> ActProposed | None:
+    async def decide(
+        self, act: Act, decision: CommandDecision, evidence: str, by: Actor, left: Sequence[HeldEvent]
+    ) -> ActProposed | None:
         """Journal a decision about one command; the proposal, where a second person must ask for the same.
+
+        Args:
+            act: which it is.
+            decision: what it says of which command.
+            evidence: how that is known.
+            by: who says so.
+            left: what the child that the command is has left to this saga to tell.
 
         Raises:
             ActRefused: the saga is not in a state for it.
@@ -286,7 +238,8 @@ class HostedSaga:
         refuse_illegal(act, self.state)
         entry = decided(act, decision, self.state, evidence=evidence, by=by, now=self.clock.now())
         journalled = seconded(act, self.state, entry) if self._serving.four_eyes.needs_two(act) else entry
-        await self._record(journalled)
+        told = left if hears_by_hand(self.state, journalled) else ()
+        await self._record(journalled, *handed_on(self.clock.now(), entry.key, told))
         return journalled if isinstance(journalled, ActProposed) else None
 
     async def _signal_resting(self, signal: Signal) -> None:
@@ -314,15 +267,16 @@ class HostedSaga:
         if self.executor is not None and self.state.status not in CLAIMABLE:
             await first_done(self.executor.stopped)
 
-    async def _record(self, entry: Entry) -> None:
+    async def _record(self, *entries: Entry) -> None:
         writer = self._writer()
-        writer.record(entry)
+        for each in entries:
+            writer.record(each)
         await writer.persist()
 
     def _writer(self) -> SagaWriter:
         return SagaWriter(
             self.state,
-            self._journal,  # type: ignore[arg-type]  # a run asks a journal for nothing but to append
+            self.journal,  # type: ignore[arg-type]  # a run asks a journal for nothing but to append
             Unobserved(),
             owner=ENGINE,
             token=1,

@@ -1,4 +1,4 @@
-"""What stands behind the ports of a run inside a workflow: time, the journal, the participants.
+"""What stands behind the ports of a run inside a workflow: time, the participants; the journal is in ``entries``.
 
 The workflow's clock stands still while a task of it runs, so an attempt would have no length: an activity brings the
 instant at which its answer came, and until the next task that is the time. Timers go by the workflow's clock alone.
@@ -7,21 +7,18 @@ instant at which its answer came, and until the next task that is the time. Time
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.bindings.concurrency_limit import ConcurrencyLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.events import OutboxEvent
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.channel import Caller
-    from orchestrator.ports.journal import Append
 
 _UNLIMITED = 1 << 30
 
@@ -96,47 +93,6 @@ class EntryClock(ServerClock):
         at, instant = self._noted
         self._latest = max(self._latest, instant if at == shown else shown)
         return self._latest
-
-
-class EntriesInMemory:
-    """The journal of one saga while a workflow hosts it: of the port, a run asks for nothing but to append.
-
-    Args:
-        entries: those that there are.
-        outbox: what they tell others.
-
-    Attributes:
-        entries: as given, and all that were appended.
-        outbox: likewise.
-        appended: called after each append.
-        digest: of all that was appended, but for numbers and instants.
-    """
-
-    def __init__(self, entries: list[Entry], outbox: list[OutboxEvent], appended: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.digest = hashlib.sha256()
-        self.entries = entries
-        self.outbox = outbox
-        self.appended = appended
-
-    def append(self, append: Append) -> asyncio.Future[None]:
-        """Keep the entries. They are in the history before anything is sent: they go with it."""
-        self.entries += append.entries
-        for entry in append.entries:
-            add(self.digest, (type(entry).__name__, *entry))
-        self.outbox += append.outbox
-        done: asyncio.Future[None] = self._loop.create_future()
-        done.set_result(None)
-        self.appended()
-        return done
-
-
-def add(digest: hashlib._Hash, parts: Iterable[object]) -> None:
-    """Add to a digest what of these parts is text or bytes."""
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        if isinstance(data, bytes):
-            digest.update(len(data).to_bytes(8, "big") + data)
 
 
 class Unobserved:

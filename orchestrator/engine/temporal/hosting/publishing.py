@@ -111,7 +111,7 @@ class Publishing:
         events = write_events(batch)
         taken: int = await workflow.execute_activity(
             names.PUBLISH,
-            args=[write(sink=sink), events, await self._saga.flush(len(events))],
+            args=[write(sink=sink), events, await self._saga.journal.flush(len(events))],
             activity_id=f"{names.PUBLISH} {sink} {first + 1}",
             start_to_close_timeout=_TIMEOUT,
             heartbeat_timeout=names.HEARTBEAT,

@@ -63,7 +63,7 @@ class Showing:
             executor = saga.executor
             assert executor is not None
             self._waiting = executor.waiting
-            delta = await saga.flush(most=names.SMALL_BYTES)
+            delta = await saga.journal.flush(most=names.SMALL_BYTES)
             live = write_live(delta, self._waiting, backs_off=executor.backs_off)
             workflow.upsert_memo({names.LIVE_MEMO: live})
 
@@ -72,7 +72,7 @@ class Showing:
         saga, executor = self._saga, self._saga.executor
         if executor is None or saga.leaving:
             return False
-        return saga.flushed < len(saga.entries) or executor.waiting != self._waiting
+        return not saga.journal.are_flushed or executor.waiting != self._waiting
 
 
 def _shown(state: SagaState) -> tuple[Any, ...]:

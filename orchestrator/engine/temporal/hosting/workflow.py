@@ -36,12 +36,13 @@ from orchestrator.engine.sagas import Signal
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.hosting.beginning import new_saga
 from orchestrator.engine.temporal.hosting.growth import Growth
-from orchestrator.engine.temporal.hosting.hosted import HostedSaga, Serving
+from orchestrator.engine.temporal.hosting.hosted import HostedSaga
 from orchestrator.engine.temporal.hosting.outgoing import Outgoing
 from orchestrator.engine.temporal.hosting.publishing import Publishing
 from orchestrator.engine.temporal.hosting.showing import Showing
 from orchestrator.engine.temporal.wire import (
     bytes_of,
+    held_of,
     read,
     read_delta,
     text_of,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.sagas import StartSaga
+    from orchestrator.engine.temporal.hosting.serving import Serving
 
 SERVING: Final = "orchestrator_serving"
 """Under this name a worker hands what it serves to the workflows that it hosts."""
@@ -126,7 +128,7 @@ class SagaWorkflow:
             await self._host(saga)
         finally:
             writing.cancel()
-        return await saga.flush() if saga.flushed < len(saga.entries) else b""
+        return b"" if saga.journal.are_flushed else await saga.journal.flush()
 
     async def _host(self, saga: HostedSaga) -> None:
         while True:
@@ -190,12 +192,12 @@ class SagaWorkflow:
 
         It is no local activity, because a replay may put the end of that after an act that had come later.
         """
-        if saga.told == len(saga.entries) == saga.flushed:
+        if saga.told == len(saga.entries) and saga.journal.are_flushed:
             return
         told, saga.told = saga.told, len(saga.entries)
         telling = workflow.start_activity(
             names.TELL,
-            args=[write(told=told, until=saga.told), await saga.flush_whole(names.SMALL_BYTES)],
+            args=[write(told=told, until=saga.told), await saga.journal.flush_whole(names.SMALL_BYTES)],
             start_to_close_timeout=_TELL,
             schedule_to_close_timeout=_TELL_AT_MOST,
             heartbeat_timeout=names.HEARTBEAT,
@@ -256,7 +258,7 @@ class SagaWorkflow:
             answer["refused"] = [type(error).__name__, error.reason, str(error)]
         if saga.leaving and "refused" not in answer:
             answer["again"] = True
-        return write(**answer, delta=text_of(await saga.flush(_TEXT_BYTES)))
+        return write(**answer, delta=text_of(await saga.journal.flush(_TEXT_BYTES)))
 
     async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> None:
         if saga.leaving:
@@ -273,7 +275,8 @@ class SagaWorkflow:
                 raise second_person_needed(saga.state.saga_id, f"the signal {signal.name!r}", by.name)
         elif "key" in asked:
             decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
-            proposed = await saga.decide(Act[what], decision, asked["why"], by)
+            left = held_of(asked.get("events", ()))
+            proposed = await saga.decide(Act[what], decision, asked["why"], by, left)
             if proposed is not None:
                 raise second_person_needed(saga.state.saga_id, proposed.key, by.name)
         else:

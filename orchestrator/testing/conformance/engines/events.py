@@ -8,7 +8,7 @@ from orchestrator.errors import CancelRefused
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status
 from orchestrator.ports.sink import NotTaken
-from orchestrator.testing.conformance.engines.answers import ADA, REJECTED
+from orchestrator.testing.conformance.engines.answers import ADA, REJECTED, decision
 from orchestrator.testing.conformance.engines.collecting import Scenarios
 from orchestrator.testing.conformance.engines.raising import raises
 from orchestrator.testing.conformance.engines.sagas import (
@@ -16,9 +16,12 @@ from orchestrator.testing.conformance.engines.sagas import (
     announced,
     announced_delivery,
     announced_parcel,
+    approved_delivery,
+    approved_parcel,
     talkative,
 )
 from shop.order.v1.events_pb2 import OrderPlaced
+from shop.order.v1.order_pb2 import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,6 +174,39 @@ async def what_a_child_tells_its_parent_holds(stage: Stage) -> None:
     ]
     told = await _are_told(stage, "delivery-1", "SagaCompleted")
     assert told == ["SagaStarted", "of the parent", "SagaCompleted"]
+
+
+@scenario()
+async def what_a_child_tells_its_parent_holds_where_a_person_says_what_came_of_the_child(stage: Stage) -> None:
+    """The child completes while its parent is suspended, which then does not ask for the result."""
+    key = f"saga.{approved_parcel.name}#1"
+    child_id = f"delivery-1/{key}"
+
+    async def is_there() -> bool:
+        return bool(await stage.sagas.entries(child_id))
+
+    await stage.start(approved_delivery, "delivery-1")
+    await stage.eventually(is_there)
+    for saga_id in (child_id, "delivery-1"):
+        await stage.sagas.act(Act.PAUSE, saga_id, "wait", ADA)
+    await stage.sagas.act(Act.RESUME, child_id, "go on", ADA)
+    await stage.sagas.signal(child_id, decision("yes"))
+    await stage.comes_to(child_id, Status.COMPLETED)
+
+    resolved = await stage.sagas.resolve_outcome(
+        "delivery-1",
+        key,
+        took_effect=True,
+        reply=Receipt(order_id=child_id).SerializeToString(),
+        evidence="the child has completed",
+        requested_by=ADA,
+    )
+    before = await _are_told(stage, child_id, "SagaCompleted")
+    await stage.sagas.act(Act.RESUME, "delivery-1", "go on", ADA)
+
+    assert resolved.status is Status.SUSPENDED
+    assert before == ["SagaStarted", "SagaSuspended", "SagaCompleted"]
+    assert await _are_told(stage, child_id, "of the child") == [*before, "of the child"]
 
 
 @scenario()

@@ -229,6 +229,23 @@ async def announced_delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=sent.order_id)
 
 
+@saga("approved_parcel", version=1)
+async def approved_parcel(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG001 - as every saga
+    """The same, and somebody must say yes before it goes on."""
+    await publish(OrderPlaced(order_id="of the child"))
+    await approval()
+    await _reserve(shop)
+    return Receipt(order_id=saga_id())
+
+
+@saga("approved_delivery", version=1)
+async def approved_delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Its parent."""
+    sent = await child(approved_parcel, order)
+    await _capture(shop)
+    return Receipt(order_id=sent.order_id)
+
+
 @saga("talkative", version=1)
 async def talkative(order: StartOrderRequest, shop: Shop) -> Receipt:
     """It tells something after each of many commands."""
@@ -257,6 +274,8 @@ DEFINITIONS: Final[tuple[SagaDefinition[Any, Any, Any], ...]] = (
     announced,
     announced_parcel,
     announced_delivery,
+    approved_parcel,
+    approved_delivery,
     talkative,
 )
 """What the engine under test serves."""

@@ -1,0 +1,30 @@
+"""What a workflow finds at the worker that hosts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from orchestrator.engine.bindings.binding import Bindings
+    from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.journal.four_eyes import FourEyes
+
+
+class Serving(Protocol):
+    """What a worker serves."""
+
+    @property
+    def served(self) -> ServedSagas:
+        """The definitions."""
+
+    @property
+    def bindings(self) -> Bindings:
+        """The commands of their participants, each an activity."""
+
+    @property
+    def most_events(self) -> int:
+        """A history with more of them goes on in a new run."""
+
+    @property
+    def four_eyes(self) -> FourEyes:
+        """What two people must ask for."""
