@@ -122,6 +122,17 @@ def read_events(data: bytes) -> list[KeptEvent]:
     return [KeptEvent(position, OutboxEvent(*map(_as_value, row))) for position, *row in rows]
 
 
+def taken_of(result: object, batch: int) -> int:
+    """How many events are over once a sink was told some.
+
+    Args:
+        result: what the telling came to. A person may have said it with a tool of Temporal: whatever is no number of
+            events stands for the first one.
+        batch: how many events there were.
+    """
+    return result if isinstance(result, int) and 0 <= result <= batch else 1
+
+
 def write_live(delta: bytes, waiting: Sequence[Waiting], *, backs_off: bool) -> bytes:
     """A part of a journal, and what a saga waits for before it sends something."""
     waits = [[each.reason.value, *each[1:6], list(each.failure or ()), *each[7:]] for each in waiting]

@@ -21,7 +21,7 @@ from orchestrator.engine.temporal.finding.history import joined, read_history
 from orchestrator.engine.temporal.hosting.ports import ServerClock
 from orchestrator.engine.temporal.hosting.workflow import SagaWorkflow
 from orchestrator.engine.temporal.names import ACT
-from orchestrator.engine.temporal.wire import read_answer, write, write_delta
+from orchestrator.engine.temporal.wire import read_answer, taken_of, write, write_delta
 from orchestrator.journal.entries import Entry, SagaWoken
 from orchestrator.journal.outcome import Retry
 from orchestrator.testing.world.network import NetworkConnection
@@ -158,3 +158,10 @@ async def test_an_attempt_that_is_answered_at_once_sends_no_heartbeat() -> None:
 
     assert isinstance(answered.outcome, Retry), "nobody serves that"
     assert beats == []
+
+
+@pytest.mark.parametrize(
+    ("result", "number"), [(1, 1), (3, 3), (0, 0), (4, 1), (-1, 1), (None, 1), ("done", 1), (2.5, 1)]
+)
+def test_what_is_no_number_of_the_events_that_were_told_stands_for_one(result: object, number: int) -> None:
+    assert taken_of(result, 3) == number

@@ -91,14 +91,13 @@ class ReadHistory(NamedTuple):
 async def read_history(client: Client, saga_id: str) -> ReadHistory:
     """The history of a saga's latest run. Raises what the client raises, where there is none."""
     handle = client.get_workflow_handle(saga_id)
-    parts: list[tuple[int, list[Entry]]] = []
+    journal = JournalParts()
     why_ended = diverged = ""
     at = 0
     live = Live(b"", [], backs_off=False)
-    pieces = Pieces()
     async for event in handle.fetch_history_events():
         at = event.event_time.ToNanoseconds()
-        parts += [read_delta(whole) for data in deltas_of(event) if (whole := pieces.add(data))]
+        journal.add(event)
         if event.event_type in _ENDED_FROM_OUTSIDE:
             why_ended = _ending(event)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
@@ -107,19 +106,36 @@ async def read_history(client: Client, saga_id: str) -> ReadHistory:
             diverged = ""
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
             live = _live(event) or live
-    return ReadHistory(joined(parts), why_ended, diverged, at, live.waiting, live.backs_off)
+    return ReadHistory(journal.entries, why_ended, diverged, at, live.waiting, live.backs_off)
 
 
 async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
     """Why the latest run is there, and the entries it began with; as little of its history as can be is read."""
     async for event in client.get_workflow_handle(saga_id).fetch_history_events(page_size=1):
-        return opening_of(event), [entry for data in deltas_of(event) for entry in read_delta(data)[1]]
+        return opening_of(event), [entry for data in _deltas(event) for entry in read_delta(data)[1]]
     return {}, []
 
 
 def opening_of(start: HistoryEvent) -> Mapping[str, Any]:
     """Why a run is there, from its first event."""
     return read(start.workflow_execution_started_event_attributes.input.payloads[0].data)
+
+
+class JournalParts:
+    """The journal of a saga out of the events of its history, which come one after another."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[int, list[Entry]]] = []
+        self._pieces = Pieces()
+
+    def add(self, event: HistoryEvent) -> None:
+        """Keep the parts that the next event brings."""
+        self._parts += [read_delta(whole) for data in _deltas(event) if (whole := self._pieces.add(data))]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The journal so far."""
+        return joined(self._parts)
 
 
 def joined(parts: Sequence[tuple[int, list[Entry]]]) -> list[Entry]:
@@ -142,7 +158,7 @@ def _live(event: HistoryEvent) -> Live | None:
     return read_live(fields[names.LIVE_MEMO].data) if names.LIVE_MEMO in fields else None
 
 
-def deltas_of(event: HistoryEvent) -> Iterator[bytes]:
+def _deltas(event: HistoryEvent) -> Iterator[bytes]:
     """The parts of a journal that an event brings."""
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
         live = _live(event)

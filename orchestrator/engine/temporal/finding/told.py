@@ -1,4 +1,8 @@
-"""Reads out of a history what a sink was told: a parent tells of a child once the child has told all by itself."""
+"""Reads out of a history what a sink was told: a parent tells of a child once the child has told all by itself.
+
+One event follows another. So where a sink is asked to take one, all before it are over: told, passed over by a person,
+or too large.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.converter import PayloadConverter
 
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding.history import deltas_of, joined, opening_of
-from orchestrator.engine.temporal.wire import Pieces, read, read_delta
+from orchestrator.engine.temporal.finding.history import JournalParts, opening_of
+from orchestrator.engine.temporal.wire import read, read_events, taken_of
 from orchestrator.journal.outbox import outbox_of
 
 if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
-
-    from orchestrator.journal.entries import Entry
 
 
 async def has_told(client: Client, saga_id: str, sink: str) -> bool:
@@ -26,28 +30,50 @@ async def has_told(client: Client, saga_id: str, sink: str) -> bool:
         SagaNotFound: there is none of this id.
         JournalUnavailable: the server cannot be asked.
     """
+    journal, asked = JournalParts(), _Asked(sink)
     async with told_as_journal_errors(saga_id):
         handle = client.get_workflow_handle(saga_id)
         if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
             return True
-        events = [event async for event in handle.fetch_history_events()]
-    before: int | None = opening_of(events[0]).get("published", {}).get(sink)
-    if before is None:
+        async for event in handle.fetch_history_events():
+            journal.add(event)
+            asked.add(event)
+    if asked.told is None:
         return True  # it was started when there was no such sink
-    parts: list[tuple[int, list[Entry]]] = []
-    pieces, batches, told = Pieces(), set[int](), before
-    for event in events:
-        parts += [read_delta(whole) for data in deltas_of(event) if (whole := pieces.add(data))]
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            scheduled = event.activity_task_scheduled_event_attributes
-            if scheduled.activity_type.name == names.PUBLISH and read(scheduled.input.payloads[0].data)["sink"] == sink:
-                batches.add(event.event_id)
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-            completed = event.activity_task_completed_event_attributes
-            if completed.scheduled_event_id in batches:
-                told += int(completed.result.payloads[0].data)
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:  # a person has, so one is given up
-            told += event.activity_task_failed_event_attributes.scheduled_event_id in batches
-    outbox = outbox_of(saga_id, joined(parts), 0, tells_life=True)
-    too_large = sum(len(event.payload) > names.MOST_PAYLOAD_BYTES for event in outbox[before:])
-    return told + too_large >= len(outbox)
+    left = outbox_of(saga_id, journal.entries, 0, tells_life=True)[asked.told :]
+    return all(len(event.payload) > names.MOST_PAYLOAD_BYTES for event in left)
+
+
+class _Asked:
+    """How far a sink was told, as the events of a history say one after another.
+
+    Args:
+        sink: its name.
+
+    Attributes:
+        told: how many of the saga's events are over; ``None`` where the saga does not know the sink.
+    """
+
+    def __init__(self, sink: str) -> None:
+        self.told: int | None = None
+        self._sink = sink
+        self._batch = 0
+        self._scheduled = 0
+
+    def add(self, event: HistoryEvent) -> None:
+        """What the next event says."""
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                self.told = opening_of(event).get("published", {}).get(self._sink)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                scheduled = event.activity_task_scheduled_event_attributes
+                if scheduled.activity_type.name == names.PUBLISH:
+                    about, events, _ = scheduled.input.payloads
+                    if read(about.data)["sink"] == self._sink:
+                        batch = read_events(events.data)
+                        self.told, self._batch, self._scheduled = batch[0].position - 1, len(batch), event.event_id
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                completed = event.activity_task_completed_event_attributes
+                if completed.scheduled_event_id == self._scheduled and self.told is not None:
+                    result = PayloadConverter.default.from_payloads(completed.result.payloads)
+                    self.told += taken_of(result[0] if result else None, self._batch)

@@ -8,6 +8,7 @@ So nothing is told that is not durable, and a sink that takes nothing holds up t
 
     an entry tells ──▶ told by an activity, some at a time ──taken──▶ counted; a new run is given the counts
                           ▲       └──not taken: the server tries again, for ever, with pauses of up to a minute
+                          │       └──ended by a person, with a tool of Temporal: completed, counted; failed, told again
                           └── the next ones of this saga, for this sink
 
 Which sinks there are is said where the saga is started, so that a replay asks for the same.
@@ -24,7 +25,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.wire import write, write_events
+from orchestrator.engine.temporal.wire import taken_of, write, write_events
 from orchestrator.ports.outbox import KeptEvent
 
 if TYPE_CHECKING:
@@ -90,8 +91,12 @@ class Publishing:
             try:
                 self.published[sink] += await self._batch(sink, first)
             except ActivityError as error:
-                # The server tries for ever: only a person with a tool of Temporal ends that.
-                self._give_up(sink, error.cause)
+                # The server tries for ever: only a person with a tool of Temporal ends that. Who fails an activity has
+                # not said that the event counts as told.
+                if workflow.patched(names.ASKED_AGAIN):
+                    workflow.logger.warning("event %d is told to %s again: %s", first + 1, sink, error.cause)
+                else:
+                    self._give_up(sink, error.cause)
 
     def _give_up(self, sink: str, why: object) -> None:
         event = self._saga.outbox[self.published[sink]]
@@ -109,13 +114,12 @@ class Publishing:
                 break
             batch.append(KeptEvent(position, event))
         events = write_events(batch)
-        taken: int = await workflow.execute_activity(
+        taken: object = await workflow.execute_activity(
             names.PUBLISH,
             args=[write(sink=sink), events, await self._saga.journal.flush(len(events))],
             activity_id=f"{names.PUBLISH} {sink} {first + 1}",
             start_to_close_timeout=_TIMEOUT,
             heartbeat_timeout=names.HEARTBEAT,
             retry_policy=_AGAIN,
-            result_type=int,
         )
-        return taken
+        return taken_of(taken, len(batch))
