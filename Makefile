@@ -40,8 +40,8 @@ help: ## list what make can do here
 demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and prove it; CHANNEL=nats, http or mixed; ENGINE=temporal
 	@CHANNEL=$(CHANNEL) ENGINE=$(ENGINE) $(BIN)/python -m orchestrator.shop.demo
 
-demo-choreography: $(INSTALLED) $(GENERATED) ## sell the same orders by a saga and by events, and see what each way shows
-	@$(BIN)/python -m orchestrator.shop.demo.choreography
+demo-choreography: $(INSTALLED) $(GENERATED) ## sell the same orders by a saga and by events, and see what each way shows; ENGINE=temporal
+	@ENGINE=$(ENGINE) $(BIN)/python -m orchestrator.shop.demo.choreography
 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; CHANNEL=nats, http or mixed (over nats and mixed with events); Ctrl-C stops them
 	@REPLICAS=$(REPLICAS) CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo.run

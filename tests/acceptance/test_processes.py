@@ -142,6 +142,14 @@ def test_a_channel_that_there_is_not_is_refused(module: str) -> None:
     assert "error: CHANNEL: expected grpc, http, nats, mixed, not 'pigeon'" in done.out + done.err
 
 
+@pytest.mark.parametrize("module", ["orchestrator.shop.demo", "orchestrator.shop.demo.choreography"])
+def test_an_engine_that_there_is_not_is_refused(module: str, tmp_path: Path) -> None:
+    done = run(sys.executable, "-m", module, ENGINE="horse", TMPDIR=str(tmp_path))
+    assert done.code == 2
+    assert "error: ENGINE: temporal, or nothing, is expected, not horse" in done.out
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("replicas", ["many", "0"])
 def test_a_number_of_replicas_that_cannot_be_is_refused(replicas: str) -> None:
     done = run(sys.executable, "-m", "orchestrator.shop.demo.run", REPLICAS=replicas)

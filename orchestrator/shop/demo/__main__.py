@@ -57,7 +57,7 @@ _START_SECONDS: Final = 60
 _ORDERS_SECONDS: Final = 120
 _LOG_LINES: Final = 40
 _INTERRUPTED: Final = 130
-_BAD_CHANNEL: Final = 2
+_BAD_SETTING: Final = 2
 
 
 @dataclass
@@ -98,14 +98,18 @@ def main() -> int:
     except ValueError as error:
         console.print(Text(f"error: CHANNEL: {error}", style="bold red"))
         shutil.rmtree(state)
-        return _BAD_CHANNEL
+        return _BAD_SETTING
     try:
         broken = _play(console, state, addresses, channels)
     except KeyboardInterrupt:
         console.print("interrupted; everything is stopped")
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
-    except (ProcessEnded, ChannelsMissingError, TimeoutError, ValueError) as error:
+    except ValueError as error:
+        console.print(Text(f"error: {error}", style="bold red"))
+        shutil.rmtree(state)
+        return _BAD_SETTING
+    except (ProcessEnded, ChannelsMissingError, TimeoutError) as error:
         console.print(Text(f"error: {str(error) or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")

@@ -1,5 +1,7 @@
 """``make demo-choreography``: the same orders orchestrated and danced, with real processes and a real NATS server.
 
+With ``ENGINE=temporal``, the sagas are carried on by a real Temporal server.
+
 It shows both side by side, adds a subscriber while orders flow, kills one and lets one refuse. Then it draws the
 traces, and exits with 0 only if all of it is as promised.
 """
@@ -7,6 +9,7 @@ traces, and exits with 0 only if all of it is as promised.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 _START_SECONDS: Final = 60
 _LOG_LINES: Final = 40
 _INTERRUPTED: Final = 130
+_BAD_SETTING: Final = 2
 
 
 def main() -> int:
@@ -52,6 +56,10 @@ def main() -> int:
         console.print("interrupted; everything is stopped")
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
+    except ValueError as error:
+        console.print(Text(f"error: {error}", style="bold red"))
+        shutil.rmtree(state)
+        return _BAD_SETTING
     except (ProcessEnded, TimeoutError) as error:
         broken = [str(error) or "it takes too long"]
         for line in (state / "processes.log").read_text(errors="replace").splitlines()[-_LOG_LINES:]:
@@ -69,7 +77,9 @@ def _play(console: Console, state: Path) -> list[str]:
     """Everything, from the first process to the verdict; which promises were broken."""
     began = time.monotonic()
     console.print("starting a NATS server, 10 services and the orchestrator as processes of their own")
-    with Stage(state) as stage:
+    with Stage(state, os.environ.get("ENGINE", "")) as stage:
+        if stage.engine:
+            console.print(f"Temporal carries the orchestrator's sagas on: {stage.engine}", soft_wrap=True)
         told = asyncio.run(_run(console, stage))
     # Stopped processes have handed over their last spans: now the traces are whole.
     told.broken += _drawn(console, told, stage.collector.traces)

@@ -1,5 +1,6 @@
 """What the demo plays on: a NATS server, the shop's services that hear events, and an orchestrator that tells them.
 
+With ``ENGINE=temporal``, a Temporal server carries the orchestrator's sagas.
 The loyalty campaign is not there at first. It is started later, and nothing else is changed or restarted for it.
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from orchestrator.cli.connecting.credentials import local_token
 from orchestrator.shop.demo import broker
 from orchestrator.shop.demo.addresses import Addresses, free_ports, settings_removed
+from orchestrator.shop.demo.cluster import ENGINE, engine_wanted
 from orchestrator.shop.demo.events import LOYALTY, WAREHOUSE, Events
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.demo.processes import Processes
@@ -29,17 +31,25 @@ class Stage:
 
     Args:
         state: the folder of all that they keep.
+        engine: which one is wanted: ``temporal``, or empty for a replica of our own.
 
     Attributes:
         state: the same.
         addresses: where they listen.
         loyalty: where the loyalty campaign listens.
+        engine: the URL of the cluster, once it is there; empty for a replica of our own.
         collector: keeps their spans.
         log: what they say.
+
+    Raises:
+        ValueError: there is no such engine; when it is entered.
+        TimeoutError: the engine's server does not start; likewise.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, engine: str) -> None:
         self.state = state
+        self.engine = ""
+        self._wanted = engine
         self.log = state / "processes.log"
         self.addresses = Addresses.free()
         self.collector = Collector()
@@ -51,15 +61,19 @@ class Stage:
         )
         self._services = Processes(environment, self.log, *(name for name in SERVICES if name != WAREHOUSE))
         self._warehouse = Processes(environment, self.log, WAREHOUSE)
-        self._orchestrator = Processes(environment, self.log, ORCHESTRATOR)
         self._loyalty = Processes(environment, self.log, LOYALTY, commands=self._events.commands)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(self.collector)
-        # The broker ends last, for the others still tell it something.
-        for processes in (self._broker, self._services, self._warehouse, self._loyalty, self._orchestrator):
-            self._stack.enter_context(processes)
+        with ExitStack() as stack:
+            stack.enter_context(self.collector)
+            settings = stack.enter_context(engine_wanted(self._wanted, self.state, self.log))
+            self.engine = settings.get(ENGINE, "")
+            self._orchestrator = Processes(self._environment() | settings, self.log, ORCHESTRATOR)
+            # The broker ends last of them, for the others still tell it something.
+            for processes in (self._broker, self._services, self._warehouse, self._loyalty, self._orchestrator):
+                stack.enter_context(processes)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
