@@ -41,9 +41,6 @@ LIVE_MEMO: Final = "saga_live"
 
 PAST_MEMO: Final = "scheduled_start"
 
-ASKED_AGAIN: Final = "a failed publish_events is asked again"
-"""The change after which a history has it so; before, an event whose activity somebody failed was given up."""
-
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """A message of more is not carried. Temporal takes 2 MB at once; what goes with the message needs room, too."""
 

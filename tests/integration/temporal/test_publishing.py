@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from temporalio import workflow
 from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.client import WorkflowExecutionStatus
 
@@ -231,23 +230,6 @@ async def test_an_event_that_a_person_fails_with_a_tool_of_temporal_is_told_agai
     assert not told_before
     assert told_while_open == [1, 2, 3, 4]
     assert [kept.event for kept in sink.told] == outbox_of("announced-1", entries, 0, tells_life=True)
-    assert await not_replayed(client) == []
-
-
-async def test_a_history_in_which_a_failed_event_was_given_up_can_still_be_replayed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sink = HesitantSink()
-    with monkeypatch.context() as before:
-        before.setattr(workflow, "patched", lambda _change: False)
-        async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
-            await stage.start(announced, "announced-1")
-            await sink.thinks.wait()
-            await end_the_second(client, "fail", "--reason", "nobody is to hear of it")
-            await stage.eventually(lambda: has_ended(client))
-            sink.decided.set()
-
-    assert [kept.position for kept in sink.told] == [1, 3, 4, 5]
     assert await not_replayed(client) == []
 
 

@@ -86,22 +86,20 @@ class Publishing:
         while not self.has_told(sink) and not self._stopped:
             first = self.published[sink]
             if (size := len(self._saga.outbox[first].payload)) > names.MOST_PAYLOAD_BYTES:
-                self._give_up(sink, f"it has {size} bytes, and the server takes {names.MOST_PAYLOAD_BYTES}")
+                self._give_up(sink, size)
                 continue
             try:
                 self.published[sink] += await self._batch(sink, first)
             except ActivityError as error:
                 # The server tries for ever: only a person with a tool of Temporal ends that. Who fails an activity has
                 # not said that the event counts as told.
-                if workflow.patched(names.ASKED_AGAIN):
-                    workflow.logger.warning("event %d is told to %s again: %s", first + 1, sink, error.cause)
-                else:
-                    self._give_up(sink, error.cause)
+                workflow.logger.warning("event %d is told to %s again: %s", first + 1, sink, error.cause)
 
-    def _give_up(self, sink: str, why: object) -> None:
+    def _give_up(self, sink: str, size: int) -> None:
         event = self._saga.outbox[self.published[sink]]
         workflow.logger.error(
-            "event %s (%s) is given up: %s is not told of it: %s", event.event_id, event.type, sink, why
+            "event %s (%s) is given up: %s is not told of it: it has %d bytes, and the server takes %d",
+            *(event.event_id, event.type, sink, size, names.MOST_PAYLOAD_BYTES),
         )
         self.published[sink] += 1
 
