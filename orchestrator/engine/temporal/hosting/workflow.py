@@ -74,6 +74,9 @@ _TELL_AT_MOST: Final = timedelta(hours=1)
 _TEXT_BYTES: Final = 600_000
 """By so many, what just fits beside them grows when it is written as text."""
 
+_DONE_AT_ONCE: Final = frozenset({Act.RESUME.name, Act.RETRY_NOW.name})
+"""Done once they are not refused, also where the saga leaves then; a second time, they would be refused."""
+
 _FULL: Final = (
     "its journal is larger than Temporal carries into a new run, and this run has come near to its most; "
     "cancel it while there is room for its rollback, or resume it, and the server may end it"
@@ -133,15 +136,12 @@ class SagaWorkflow:
     async def _host(self, saga: HostedSaga) -> None:
         while True:
             await self._until(lambda: saga.executor is None or self._growth.is_long or self._growth.is_full, saga)
-            if saga.executor is not None and self._growth.is_full:
-                self._growth.was_full = True
-                await saga.suspend(Reason(ReasonCode.ENGINE_FAILED, _FULL))
-            elif saga.executor is not None and not saga.leaving:
-                saga.leave()
-                await self._until(lambda: saga.executor is None, saga)
-                saga.leaving = saga.left
+            if saga.executor is not None:
+                await self._stop_where_long(saga)
             if saga.failed is not None:
                 raise saga.failed
+            if saga.executor is not None:
+                continue  # it rested when that was looked at, and has been resumed since
             if not saga.left:
                 await self._tell(saga)
             if saga.executor is not None:
@@ -155,6 +155,16 @@ class SagaWorkflow:
             await self._until(lambda: saga.executor is not None or self._is_over(saga), saga, saga.due_in)
             if saga.due_in == 0.0:
                 saga.go_on(saga.wake("timer"))
+
+    async def _stop_where_long(self, saga: HostedSaga) -> None:
+        """Where the run has become long, stop the saga: to go on in a new run, or in front of an operator."""
+        if self._growth.is_full:
+            self._growth.was_full = True
+            await saga.suspend(Reason(ReasonCode.ENGINE_FAILED, _FULL))
+        elif self._growth.is_long:
+            saga.leave()
+            await self._until(lambda: saga.executor is None, saga)
+            saga.leaving = saga.left
 
     async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
         """Wait for a condition, or for so long. If the workflow is cancelled by then, the saga is cancelled."""
@@ -253,16 +263,16 @@ class SagaWorkflow:
         saga, asked = self.saga, read(request)
         answer: dict[str, Any] = {}
         try:
-            await self._do(saga, asked)
+            if not await self._do(saga, asked):
+                answer["again"] = True
         except ActRefused as error:
             answer["refused"] = [type(error).__name__, error.reason, str(error)]
-        if saga.leaving and "refused" not in answer:
-            answer["again"] = True
         return write(**answer, delta=text_of(await saga.journal.flush(_TEXT_BYTES)))
 
-    async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> None:
+    async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> bool:
+        """Whether it is done. It may not be where the saga leaves: then the next run is to be asked again."""
         if saga.leaving:
-            return
+            return False
         by, what = Actor(*asked["by"]), asked["act"]
         if what == "ROLL_BACK_CHILD":
             await saga.roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
@@ -281,6 +291,7 @@ class SagaWorkflow:
                 raise second_person_needed(saga.state.saga_id, proposed.key, by.name)
         else:
             await saga.act(Act[what], asked["why"], by)
+        return what in _DONE_AT_ONCE or not saga.leaving
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC."""
