@@ -86,7 +86,7 @@ class Acting:
             if act is Act.CANCEL:
                 await self.act(act, saga_id, why, by, patience)
             return
-        state = fold(saga_id, asked.entries)
+        state = asked.state
         if act is Act.SIGNAL:
             self._refuse_signal(state, why, by)
         else:

@@ -6,7 +6,6 @@ What is not there says so when it is asked for: :class:`~orchestrator.errors.Not
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -14,7 +13,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.run.rollback.preview import preview
-from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import (
     PATIENCE_SECONDS,
     Load,
@@ -26,9 +24,10 @@ from orchestrator.engine.sagas import (
 )
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.acting import Acting
-from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
+from orchestrator.engine.temporal.finding.asking import Workflows, told_as_journal_errors
 from orchestrator.engine.temporal.finding.history import read_start
 from orchestrator.engine.temporal.finding.listing import Listing
+from orchestrator.engine.temporal.finding.looking import Looking
 from orchestrator.engine.temporal.finding.told import has_told
 from orchestrator.engine.temporal.finding.watching import Watching
 from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.figures import Counted, Window
     from orchestrator.ports.observer import Observer
 
-_REMEMBERED: Final = 1_000
 _INPUTS_AT_ONCE: Final = 20
 _PARENT: Final = Actor("parent")
 
@@ -99,10 +97,10 @@ class TemporalSagas:
         self._observer = observer
         self._clock = clock
         self._sinks = sinks
-        self._waits: OrderedDict[str, list[Waiting]] = OrderedDict()
+        self._looking = looking = Looking(self._workflows)
         self._verifier: Verifier | None = None
-        watching = Watching(client, self.get, clock)
-        self._acting = Acting(client, self._workflows, self._look, served, clock)
+        watching = Watching(client, looking, clock)
+        self._acting = Acting(client, self._workflows, looking.look, served, clock)
         self._listing = Listing(client, clock)
         self.suspended = self._listing.suspended
         self.watch = watching.watch
@@ -168,12 +166,12 @@ class TemporalSagas:
 
     async def get(self, saga_id: str) -> SagaState:
         """See the facade."""
-        return fold(saga_id, (await self._look(saga_id)).entries)
+        return (await self._looking.look(saga_id)).state
 
     async def entries(self, saga_id: str) -> list[Entry]:
         """See the facade."""
         try:
-            return (await self._look(saga_id)).entries
+            return (await self._looking.look(saga_id)).entries
         except SagaNotFound:
             return []
 
@@ -202,7 +200,7 @@ class TemporalSagas:
 
     def waiting(self, state: SagaState) -> list[Waiting]:
         """See the facade: what its history said when it was read last, and what the journal says."""
-        return self._waits.get(state.saga_id, []) + journalled_waits(state)
+        return self._looking.waiting(state)
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
         """None are advanced here."""
@@ -214,8 +212,8 @@ class TemporalSagas:
 
     async def refuse_act(self, act: Act, saga_id: str) -> None:
         """See the facade."""
-        asked = await self._look(saga_id)
-        refuse_illegal(act, fold(saga_id, asked.entries), backs_off=asked.backs_off)
+        asked = await self._looking.look(saga_id)
+        refuse_illegal(act, asked.state, backs_off=asked.backs_off)
 
     async def act(
         self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
@@ -270,7 +268,7 @@ class TemporalSagas:
 
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade: our own check, of what the history holds; Temporal's is ``orchestrator engine replay``."""
-        asked = await self._look(saga_id)
+        asked = await self._looking.look(saga_id)
         if asked.diverged:
             last: Any = asked.entries[-1]
             return ReplayFinding(in_line=False, finding=Finding.DIVERGED.value, message=last.reason.message)
@@ -322,16 +320,6 @@ class TemporalSagas:
     async def has_told(self, saga_id: str, sink: str) -> bool:
         """Whether a saga has told a sink all that it tells by itself; one whose workflow has ended does no more."""
         return await has_told(self._client, saga_id, sink)
-
-    async def _look(self, saga_id: str) -> Asked:
-        asked = await self._workflows.look(saga_id)
-        if not asked.entries:
-            raise SagaNotFound(saga_id)
-        self._waits[saga_id] = asked.waiting
-        self._waits.move_to_end(saga_id)
-        if len(self._waits) > _REMEMBERED:
-            self._waits.popitem(last=False)
-        return asked
 
     async def _input(self, saga_id: str) -> bytes | None:
         try:

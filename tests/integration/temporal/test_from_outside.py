@@ -78,8 +78,10 @@ async def served(
     sinks = [] if sink is None else [sink]
     async with opened(client, definitions, network, observer, SystemClock(), options, sinks=sinks) as sagas:
         stage = Stage(Workers(sagas, client), participants, observer, sink or ScriptedSink())
-        yield stage
-        stage.release()
+        try:
+            yield stage
+        finally:
+            stage.release()
 
 
 @pytest.fixture
@@ -105,6 +107,13 @@ async def test_a_namespace_that_the_server_does_not_know_yet_is_no_lost_saga(cli
 
     with pytest.raises(JournalUnavailable, match="not-there-yet"):
         await Workflows(elsewhere).look("trip-1")
+
+
+async def acts_heard_of(client: Client, saga_id: str) -> int:
+    """How many acts the latest run of a saga's workflow has begun to do."""
+    history = await client.get_workflow_handle(saga_id).fetch_history()
+    accepted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+    return sum(event.event_type == accepted for event in history.events)
 
 
 async def has_heard_of_its_cancel(client: Client, saga_id: str) -> bool:

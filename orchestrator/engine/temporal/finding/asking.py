@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from orchestrator.engine.sagas import Waiting
+    from orchestrator.engine.temporal.finding.history import ReadHistory
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
 
 _KINDS: Final = {
     kind.__name__: kind for kind in (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
@@ -54,6 +56,7 @@ class Asked(NamedTuple):
 
     Attributes:
         entries: its journal.
+        state: to which they lead.
         waiting: what it waits for before it sends something, where it is being advanced.
         backs_off: an attempt waits for its backoff to end.
         broken: nobody advances it, though it has not ended: its workflow was ended from outside, or its code diverged.
@@ -61,10 +64,21 @@ class Asked(NamedTuple):
     """
 
     entries: list[Entry]
+    state: SagaState
     waiting: list[Waiting]
     backs_off: bool = False
     broken: bool = False
     diverged: bool = False
+
+    @classmethod
+    def of(cls, saga_id: str, found: ReadHistory) -> Asked:
+        """What a history tells of the saga."""
+        shown = found.shown
+        broken, diverged = len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended
+        state = fold(saga_id, shown) if broken else found.state
+        if broken or state.status not in CLAIMABLE:
+            return cls(shown, state, [], broken=broken, diverged=diverged)
+        return cls(shown, state, found.waiting, found.backs_off)
 
 
 @contextlib.asynccontextmanager
@@ -101,12 +115,7 @@ class Workflows:
             JournalUnavailable: the server cannot be asked.
         """
         async with told_as_journal_errors(saga_id):
-            found = await read_history(self._client, saga_id)
-        shown = found.shown
-        broken, diverged = len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended
-        if broken or fold(saga_id, shown).status not in CLAIMABLE:
-            return Asked(shown, [], broken=broken, diverged=diverged)
-        return Asked(shown, found.waiting, found.backs_off)
+            return Asked.of(saga_id, await read_history(self._client, saga_id))
 
     async def act(self, saga_id: str, act: str, why: str, by: Actor, patience: float, **more: object) -> bool:
         """Have something done by the workflow of a saga; whether it was: it is not where that has ended.

@@ -14,9 +14,8 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.wire import Live, Pieces, bytes_of, read, read_delta, read_live
 from orchestrator.journal.entries import SagaSuspended
-from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import UNFINISHED, SagaState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,6 +61,7 @@ class ReadHistory(NamedTuple):
 
     Attributes:
         entries: its journal, as far as it is in the history.
+        state: to which they lead.
         why_ended: how its workflow was ended from outside, in words; empty where it was not.
         diverged: why the latest task of the workflow failed; empty where it did not.
         at: when the latest event was written, nanoseconds since the epoch, UTC.
@@ -70,6 +70,7 @@ class ReadHistory(NamedTuple):
     """
 
     entries: list[Entry]
+    state: SagaState
     why_ended: str
     diverged: str
     at: int
@@ -81,32 +82,70 @@ class ReadHistory(NamedTuple):
         """The journal, with a last entry that says why nobody advances the saga, where nobody does."""
         if not self.entries or not (self.why_ended or self.diverged):
             return self.entries
-        if fold("", self.entries).status not in UNFINISHED:
+        if self.state.status not in UNFINISHED:
             return self.entries
         code = ReasonCode.ENGINE_FAILED if self.why_ended else ReasonCode.DIVERGED
         message = self.why_ended or self.diverged
         return [*self.entries, SagaSuspended(max(self.at, self.entries[-1].at), Reason(code, message))]
 
+    @property
+    def mark(self) -> object:
+        """What differs once the history tells something else."""
+        stands = self.at if self.why_ended or self.diverged else 0
+        return len(self.entries), self.entries[-1:], self.why_ended, self.diverged, stands, self.waiting, self.backs_off
+
+
+class HistoryFold:
+    """Folds the events of one run, one after another, into what they tell of a saga.
+
+    Args:
+        saga_id: the saga.
+
+    Attributes:
+        latest: the number of the latest event; 0 before the first.
+    """
+
+    def __init__(self, saga_id: str) -> None:
+        self.latest = 0
+        self._at = 0
+        self._state = SagaState(saga_id)
+        self._journal = _Journal()
+        self._pieces = Pieces()
+        self._live = Live(b"", [], backs_off=False)
+        self._why_ended = self._diverged = ""
+
+    def add(self, event: HistoryEvent) -> None:
+        """Fold the event that comes next."""
+        self.latest = event.event_id
+        self._at = event.event_time.ToNanoseconds()
+        for data in deltas_of(event):
+            if whole := self._pieces.add(data):
+                for entry in self._journal.add(*read_delta(whole)):
+                    entry.apply(self._state)
+        if event.event_type in _ENDED_FROM_OUTSIDE:
+            self._why_ended = _ending(event)
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            self._diverged = _divergence(event.workflow_task_failed_event_attributes) or self._diverged
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            self._diverged = ""
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+            self._live = _live(event) or self._live
+
+    @property
+    def read(self) -> ReadHistory:
+        """What the events tell so far; its entries and its state go on with the events that are folded later."""
+        live = self._live
+        return ReadHistory(
+            self._journal.entries, self._state, self._why_ended, self._diverged, self._at, live.waiting, live.backs_off
+        )
+
 
 async def read_history(client: Client, saga_id: str) -> ReadHistory:
     """The history of a saga's latest run. Raises what the client raises, where there is none."""
-    handle = client.get_workflow_handle(saga_id)
-    journal = JournalParts()
-    why_ended = diverged = ""
-    at = 0
-    live = Live(b"", [], backs_off=False)
-    async for event in handle.fetch_history_events():
-        at = event.event_time.ToNanoseconds()
-        journal.add(event)
-        if event.event_type in _ENDED_FROM_OUTSIDE:
-            why_ended = _ending(event)
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            diverged = _divergence(event.workflow_task_failed_event_attributes) or diverged
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-            diverged = ""
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
-            live = _live(event) or live
-    return ReadHistory(journal.entries, why_ended, diverged, at, live.waiting, live.backs_off)
+    folded = HistoryFold(saga_id)
+    async for event in client.get_workflow_handle(saga_id).fetch_history_events():
+        folded.add(event)
+    return folded.read
 
 
 async def read_start(client: Client, saga_id: str) -> tuple[Mapping[str, Any], Sequence[Entry]]:
@@ -121,30 +160,33 @@ def opening_of(start: HistoryEvent) -> Mapping[str, Any]:
     return read(start.workflow_execution_started_event_attributes.input.payloads[0].data)
 
 
-class JournalParts:
-    """The journal of a saga out of the events of its history, which come one after another."""
+def joined(parts: Iterable[tuple[int, list[Entry]]]) -> list[Entry]:
+    """A journal from its parts, each with how many entries stand before it."""
+    journal = _Journal()
+    for first, part in parts:
+        journal.add(first, part)
+    return journal.entries
+
+
+class _Journal:
+    """A journal that is put together from its parts, in whatever order they come.
+
+    Attributes:
+        entries: up to the first that is missing.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[tuple[int, list[Entry]]] = []
-        self._pieces = Pieces()
+        self.entries: list[Entry] = []
+        self._early: list[tuple[int, list[Entry]]] = []
 
-    def add(self, event: HistoryEvent) -> None:
-        """Keep the parts that the next event brings."""
-        self._parts += [read_delta(whole) for data in _deltas(event) if (whole := self._pieces.add(data))]
-
-    @property
-    def entries(self) -> list[Entry]:
-        """The journal so far."""
-        return joined(self._parts)
-
-
-def joined(parts: Sequence[tuple[int, list[Entry]]]) -> list[Entry]:
-    """A journal from its parts, each with how many entries stand before it."""
-    entries: list[Entry] = []
-    for first, part in sorted(parts, key=lambda each: each[0]):
-        if first <= len(entries):
-            entries += part[len(entries) - first :]
-    return entries
+    def add(self, first: int, part: list[Entry]) -> list[Entry]:
+        """Add a part before which so many entries stand; the entries that follow those that there were."""
+        known = len(self.entries)
+        self._early = sorted([*self._early, (first, part)], key=lambda each: each[0])
+        while self._early and self._early[0][0] <= len(self.entries):
+            first, part = self._early.pop(0)
+            self.entries += part[len(self.entries) - first :]
+        return self.entries[known:]
 
 
 def _divergence(failed: WorkflowTaskFailedEventAttributes) -> str:

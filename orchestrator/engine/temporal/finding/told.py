@@ -14,7 +14,7 @@ from temporalio.converter import PayloadConverter
 
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
-from orchestrator.engine.temporal.finding.history import JournalParts, opening_of
+from orchestrator.engine.temporal.finding.history import HistoryFold, opening_of
 from orchestrator.engine.temporal.wire import read, read_events, taken_of
 from orchestrator.journal.outbox import outbox_of
 
@@ -30,17 +30,17 @@ async def has_told(client: Client, saga_id: str, sink: str) -> bool:
         SagaNotFound: there is none of this id.
         JournalUnavailable: the server cannot be asked.
     """
-    journal, asked = JournalParts(), _Asked(sink)
+    folded, asked = HistoryFold(saga_id), _Asked(sink)
     async with told_as_journal_errors(saga_id):
         handle = client.get_workflow_handle(saga_id)
         if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
             return True
         async for event in handle.fetch_history_events():
-            journal.add(event)
+            folded.add(event)
             asked.add(event)
     if asked.told is None:
         return True  # it was started when there was no such sink
-    left = outbox_of(saga_id, journal.entries, 0, tells_life=True)[asked.told :]
+    left = outbox_of(saga_id, folded.read.entries, 0, tells_life=True)[asked.told :]
     return all(len(event.payload) > names.MOST_PAYLOAD_BYTES for event in left)
 
 

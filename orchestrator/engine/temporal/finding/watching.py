@@ -1,7 +1,8 @@
-"""Sagas as those see them who watch: the server is asked again and again what has changed.
+"""Sagas as those see them who watch.
 
-One saga is seen after each change, those in a burst as one. The feed of all sagas tells each change of status, and each
-end; what a saga does in between, it may leave out: a cluster tells of no more without being asked about each.
+One saga is seen after each change, those in a burst as one: its history is read on from where it was. For the feed of
+all sagas, the server is asked again and again what has changed: it tells each change of status, and each end; what a
+saga does in between, it may leave out: a cluster tells of no more without being asked about each.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from temporalio.client import WorkflowFailureError
 
 from orchestrator.engine.temporal import keys
 from orchestrator.engine.temporal.finding.asking import told_as_journal_errors
+from orchestrator.engine.temporal.finding.following import follow
 from orchestrator.engine.temporal.finding.records import is_broken, query_of
 from orchestrator.errors import JournalUnavailable, SagaNotFound
 from orchestrator.journal.state import ENDED, UNFINISHED
 from orchestrator.ports.catalogue import SagaFilter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from temporalio.client import Client, WorkflowExecution
 
+    from orchestrator.engine.temporal.finding.looking import Looking
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
 
-_FIRST_LOOK_SECONDS: Final = 0.05
-_LONGEST_LOOK_SECONDS: Final = 0.5
 _FIRST_REST_SECONDS: Final = 0.2
 _LONGEST_REST_SECONDS: Final = 2.0
 _FEED_SECONDS: Final = 0.5
@@ -41,18 +42,13 @@ class Watching:
 
     Args:
         client: of that.
-        get: a saga as it stands.
+        looking: looks at them.
         clock: the time.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        get: Callable[[str], Awaitable[SagaState]],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, client: Client, looking: Looking, clock: Clock) -> None:
         self._client = client
-        self._get = get
+        self._looking = looking
         self._clock = clock
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
@@ -60,21 +56,15 @@ class Watching:
 
         Raises:
             SagaNotFound: there is none of this id.
+            JournalUnavailable: the server cannot be asked.
         """
-        seen: object = None
-        pause = _FIRST_LOOK_SECONDS
-        while True:
-            described = await self._describe(saga_id)
-            mark = described.run_id, described.history_length, described.status
-            if mark != seen:
-                seen, pause = mark, _FIRST_LOOK_SECONDS
-                state = await self._get(saga_id)
-                has_ended = state.status in ENDED
+        async with contextlib.aclosing(follow(self._client, saga_id, self._clock)) as histories:
+            async for found in histories:
+                state = self._looking.seen(saga_id, found).state
+                has_ended = state.status in ENDED  # asked now: the watcher may take its time
                 yield state
                 if has_ended:
                     return
-            await self._clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
 
     async def watch_all(self) -> AsyncIterator[SagaState]:
         """Every saga, when its status has changed. For ever."""
@@ -97,7 +87,7 @@ class Watching:
             since, first = looked_at, False
             for saga_id in changed:
                 try:
-                    yield await self._get(saga_id)
+                    yield (await self._looking.look(saga_id)).state
                 except SagaNotFound:
                     continue
             await self._clock.sleep(_FEED_SECONDS)
@@ -123,7 +113,7 @@ class Watching:
                 pause = min(2 * pause, _LONGEST_REST_SECONDS)
         finally:
             ending.cancel()
-        return await self._get(saga_id)
+        return (await self._looking.look(saga_id)).state
 
     async def _await_end(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):
