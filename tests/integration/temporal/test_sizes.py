@@ -30,7 +30,7 @@ from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import CapturePaymentRequest
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest, ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Line
-from tests.integration.temporal.test_from_outside import served
+from tests.integration.temporal.test_from_outside import acts_heard_of, served
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -175,7 +175,7 @@ async def test_an_act_is_answered_also_where_a_large_reply_is_not_in_the_history
         await stage.start(bulky, "bulky-1", order(100))
         await answer.asked.wait()
         pausing = asyncio.ensure_future(stage.sagas.act(Act.PAUSE, "bulky-1", "wait", ADA))
-        await asyncio.sleep(0.5)  # until the workflow has heard of it, which nothing tells
+        await stage.eventually(lambda: acts_heard_of(client, "bulky-1"))
         answer.give()
 
         assert (await pausing).status is Status.SUSPENDED
