@@ -118,7 +118,7 @@ class HistoryFold:
         """Fold the event that comes next."""
         self.latest = event.event_id
         self._at = event.event_time.ToNanoseconds()
-        for data in deltas_of(event):
+        for data in _deltas(event):
             if whole := self._pieces.add(data):
                 for entry in self._journal.add(*read_delta(whole)):
                     entry.apply(self._state)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
 
-__all__ = ["Beginning", "keys", "new_saga", "shown_of"]
-
 
 class Beginning(NamedTuple):
     """What a workflow is started with.

@@ -1,4 +1,4 @@
-r"""One saga inside its workflow: its run, and what operators do to it.
+r"""One saga inside its workflow: its journal, and its run.
 
 Purpose: keeps the entries in the workflow's memory, and advances the saga with the same executor as every engine.
 Invariant: an entry is in the history before what depends on it: with the activity that sends a command go all entries
@@ -14,39 +14,29 @@ A saga that rests goes on as one that was recovered does: its code is given what
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
-from orchestrator.engine.receiving import asked_for, received_of
 from orchestrator.engine.run.executor import Executor
-from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.hosting.entries import HostedEntries
 from orchestrator.engine.temporal.hosting.ports import EntryClock, ServerClock, Unobserved
-from orchestrator.journal.acts import Act, refuse_illegal
-from orchestrator.journal.decisions import decided
-from orchestrator.journal.entries import ActProposed, SagaRecovered, SagaResumed, SagaSuspended, SagaWoken, WaitEnded
+from orchestrator.journal.entries import SagaRecovered, SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import seconded
 from orchestrator.journal.outbox import outbox_of
-from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CLAIMABLE, SagaState, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.journal.waiting import due_waits, matches
 from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.engine.sagas import Signal
     from orchestrator.engine.temporal.hosting.outgoing import Outgoing
     from orchestrator.engine.temporal.hosting.serving import Serving
-    from orchestrator.journal.actor import Actor
-    from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.events import HeldEvent
+    from orchestrator.journal.reason import Reason
 
 ENGINE = "temporal"
 """The owner of every saga here, as entries name one."""
@@ -72,6 +62,7 @@ class HostedSaga:
         leaving: it is about to go on in a new run of its workflow.
         clock: the instants of entries.
         timers: the time by the server's timers.
+        time: the time by which waits of the saga are due.
     """
 
     def __init__(
@@ -94,7 +85,7 @@ class HostedSaga:
         self.journal = HostedEntries(entries, self.outbox, appended, outgoing)
         self.clock = EntryClock(loop, entries[-1].at)
         self.timers = ServerClock(loop)
-        self._time = JournalTime(self.timers)
+        self.time = JournalTime(self.timers)
         self._executor: Executor | None = None
         self.state = fold(saga_id, entries)
         self.told = 0
@@ -125,7 +116,7 @@ class HostedSaga:
         for each in why:
             writer.record(each)
         if rollback is None and not self.state.rollback and not any(matches(self.state)):
-            for wait in due_waits(self.state, self._time.now()):
+            for wait in due_waits(self.state, self.time.now()):
                 writer.record(WaitEnded(self.clock.now(), wait.key, WaitEnd.DUE))
         return self._launch(writer, ReplayGate(self.state), rollback)
 
@@ -154,120 +145,15 @@ class HostedSaga:
         """Seconds until a parked saga is due; ``None`` where no time wakes it."""
         if self.executor is not None or self.state.status is not Status.WAITING or not self.state.wake_at:
             return None
-        return max(0.0, (self.state.wake_at - self._time.now()) / 1e9)
+        return max(0.0, (self.state.wake_at - self.time.now()) / 1e9)
 
     async def suspend(self, reason: Reason) -> None:
         """Stop in front of an operator; nothing where it rests."""
         if self.executor is not None:
             await self.executor.pause(reason)
 
-    async def act(self, act: Act, why: str, by: Actor) -> None:
-        """Do what an operator wants; see the facade.
-
-        Raises:
-            ActRefused: the saga is not in a state for it.
-        """
-        match act:
-            case Act.CANCEL:
-                reason = Reason.asked(ReasonCode.CANCELLED, why, by)
-                await self.roll_back(reason, lambda state: refuse_illegal(Act.CANCEL, state))
-            case Act.PAUSE:
-                await self._pause(Reason.asked(ReasonCode.PAUSED, why, by))
-            case Act.RESUME:
-                await self._at_rest()
-                refuse_illegal(act, self.state)
-                self.go_on(SagaResumed(self.clock.now(), Reason.asked(ReasonCode.RESUMED, why, by)))
-            case Act.RETRY_NOW:
-                executor = self.executor
-                refuse_illegal(act, self.state, backs_off=executor is not None and executor.backs_off)
-                assert executor is not None
-                executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, by))
-            case _:
-                raise ValueError(f"{act} says more than that; it has a method of its own")
-        if self.executor is not None:
-            await self.executor.ensure_persisted()
-
-    async def roll_back(self, reason: Reason, refuse: Callable[[SagaState], None]) -> None:
-        """Roll back, and wait until that is journalled; nothing where a rollback is under way, or where it leaves.
-
-        Args:
-            reason: why.
-            refuse: raises where the saga's state forbids it.
-        """
-        while not self.leaving:
-            executor = self.executor
-            if executor is None:
-                refuse(self.state)
-                if self.state.rollback:
-                    return
-                woken = [self.wake("act")] if self.state.status is Status.WAITING else []
-                executor = self.go_on(*woken, rollback=reason)
-            if await executor.cancel(reason, refuse):
-                return
-
-    async def signal(self, signal: Signal) -> None:
-        """Give it a signal; see the facade.
-
-        Raises:
-            ActRefused: it comes too late, or the code does not ask for it.
-        """
-        while not self.leaving:
-            executor = self.executor
-            if executor is None:
-                return await self._signal_resting(signal)
-            if await executor.signal(lambda state: self._received(state, signal)):
-                return None
-        return None
-
-    async def decide(
-        self, act: Act, decision: CommandDecision, evidence: str, by: Actor, left: Sequence[HeldEvent]
-    ) -> ActProposed | None:
-        """Journal a decision about one command; the proposal, where a second person must ask for the same.
-
-        Args:
-            act: which it is.
-            decision: what it says of which command.
-            evidence: how that is known.
-            by: who says so.
-            left: what the child that the command is has left to this saga to tell.
-
-        Raises:
-            ActRefused: the saga is not in a state for it.
-        """
-        await self._at_rest()
-        refuse_illegal(act, self.state)
-        entry = decided(act, decision, self.state, evidence=evidence, by=by, now=self.clock.now())
-        journalled = seconded(act, self.state, entry) if self._serving.four_eyes.needs_two(act) else entry
-        told = left if hears_by_hand(self.state, journalled) else ()
-        await self._record(journalled, *handed_on(self.clock.now(), entry.key, told))
-        return journalled if isinstance(journalled, ActProposed) else None
-
-    async def _signal_resting(self, signal: Signal) -> None:
-        received = self._received(self.state, signal)
-        if received is None:
-            return
-        is_due = self.state.status is Status.WAITING and asked_for(self.state, signal)
-        if is_due and not isinstance(received, ActProposed):
-            await self.go_on(self.wake("signal"), received).ensure_persisted()
-        else:
-            await self._record(received)
-
-    def _received(self, state: SagaState, signal: Signal) -> Any:  # noqa: ANN401 - see received_of
-        served = self._serving.served.find(state.definition, state.version)
-        return received_of(state, signal, served, self._serving.four_eyes, self._time.now())
-
-    async def _pause(self, reason: Reason) -> None:
-        await self.suspend(reason)
-        refuse_illegal(Act.PAUSE, self.state)
-        if self.state.status is Status.WAITING:
-            await self._record(SagaSuspended(self.clock.now(), reason))
-
-    async def _at_rest(self) -> None:
-        """Where the saga has just come to rest, let its executor end."""
-        if self.executor is not None and self.state.status not in CLAIMABLE:
-            await first_done(self.executor.stopped)
-
-    async def _record(self, *entries: Entry) -> None:
+    async def record(self, *entries: Entry) -> None:
+        """Journal entries while the saga rests."""
         writer = self._writer()
         for each in entries:
             writer.record(each)
@@ -286,7 +172,7 @@ class HostedSaga:
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None, rollback: Reason | None) -> Executor:
         served = self._serving.served.find(self.state.definition, self.state.version)
-        executor = Executor(served, writer, self._serving.bindings, self.clock, self._chance, self._time, gate)
+        executor = Executor(served, writer, self._serving.bindings, self.clock, self._chance, self.time, gate)
         self._executor = executor
         executor.launch(rollback)
         return executor

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 
-from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.hosting.beginning import keys
+from orchestrator.engine.temporal import keys, names
 from orchestrator.engine.temporal.wire import write, write_live
 
 if TYPE_CHECKING:

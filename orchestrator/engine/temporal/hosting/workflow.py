@@ -32,8 +32,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from orchestrator.analysis.plan.child_command import SERVICE
-from orchestrator.engine.sagas import Signal
 from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.hosting.answering import Answering
 from orchestrator.engine.temporal.hosting.beginning import new_saga
 from orchestrator.engine.temporal.hosting.growth import Growth
 from orchestrator.engine.temporal.hosting.hosted import HostedSaga
@@ -41,8 +41,6 @@ from orchestrator.engine.temporal.hosting.outgoing import Outgoing
 from orchestrator.engine.temporal.hosting.publishing import Publishing
 from orchestrator.engine.temporal.hosting.showing import Showing
 from orchestrator.engine.temporal.wire import (
-    bytes_of,
-    held_of,
     read,
     read_delta,
     text_of,
@@ -52,8 +50,6 @@ from orchestrator.engine.temporal.wire import (
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
-from orchestrator.journal.decisions import CommandDecision
-from orchestrator.journal.four_eyes import second_person_needed
 from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
@@ -74,9 +70,6 @@ _TELL_AT_MOST: Final = timedelta(hours=1)
 _TEXT_BYTES: Final = 600_000
 """By so many, what just fits beside them grows when it is written as text."""
 
-_DONE_AT_ONCE: Final = frozenset({Act.RESUME.name, Act.RETRY_NOW.name})
-"""Done once they are not refused, also where the saga leaves then; a second time, they would be refused."""
-
 _FULL: Final = (
     "its journal is larger than Temporal carries into a new run, and this run has come near to its most; "
     "cancel it while there is room for its rollback, or resume it, and the server may end it"
@@ -94,7 +87,7 @@ class SagaWorkflow:
     def __init__(self) -> None:
         self.saga: HostedSaga | None = None
         self._publishing: Publishing | None = None
-        self._released = False
+        self._answering: Answering | None = None
         self._cancelling: asyncio.Future[None] | None = None
         self._showing: Showing | None = None
         self._growth = Growth(names.RUN_EVENTS)
@@ -115,6 +108,7 @@ class SagaWorkflow:
         self.saga = saga = HostedSaga(
             serving, saga_id, entries, chance, self._appended, Outgoing(), tells=bool(published)
         )
+        self._answering = Answering(saga, serving)
         self._publishing = Publishing(saga, published)
         self._publishing.go_on()
         self._showing = showing = Showing(saga)
@@ -180,14 +174,15 @@ class SagaWorkflow:
                 if workflow.cancellation_reason() is None or task is None:
                     raise
                 task.uncancel()
-                self._cancelling = asyncio.ensure_future(self._cancel_from_outside(saga))
+                self._cancelling = asyncio.ensure_future(self._cancel_from_outside())
                 continue
             return None
 
-    async def _cancel_from_outside(self, saga: HostedSaga) -> None:
+    async def _cancel_from_outside(self) -> None:
+        assert self._answering is not None
         why = workflow.cancellation_reason() or "cancelled with a tool of Temporal"
         try:
-            await saga.act(Act.CANCEL, why, Actor("temporal", "a tool of Temporal"))
+            await self._answering.act(Act.CANCEL, why, Actor("temporal", "a tool of Temporal"))
         except ActRefused as refused:
             workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
 
@@ -195,7 +190,8 @@ class SagaWorkflow:
         """Nothing follows. A child that has completed may still be rolled back with its parent."""
         if saga.executor is not None or saga.state.status not in ENDED:
             return False
-        return self._released or not saga.state.parent_id or saga.state.status is not Status.COMPLETED
+        assert self._answering is not None
+        return self._answering.released or not saga.state.parent_id or saga.state.status is not Status.COMPLETED
 
     async def _tell(self, saga: HostedSaga) -> None:
         """Have the observer told of what is new, and put that into the history.
@@ -258,40 +254,17 @@ class SagaWorkflow:
     @workflow.update(name=names.ACT)
     async def act(self, request: bytes) -> bytes:
         """Do what is asked for; a refusal is an answer, because an error would fail the workflow's task for ever."""
-        await workflow.wait_condition(lambda: self.saga is not None)
-        assert self.saga is not None
-        saga, asked = self.saga, read(request)
+        await workflow.wait_condition(lambda: self._answering is not None)
+        saga, answering = self.saga, self._answering
+        assert saga is not None
+        assert answering is not None
         answer: dict[str, Any] = {}
         try:
-            if not await self._do(saga, asked):
+            if not await answering.do(read(request)):
                 answer["again"] = True
         except ActRefused as error:
             answer["refused"] = [type(error).__name__, error.reason, str(error)]
         return write(**answer, delta=text_of(await saga.journal.flush(_TEXT_BYTES)))
-
-    async def _do(self, saga: HostedSaga, asked: dict[str, Any]) -> bool:
-        """Whether it is done. It may not be where the saga leaves: then the next run is to be asked again."""
-        if saga.leaving:
-            return False
-        by, what = Actor(*asked["by"]), asked["act"]
-        if what == "ROLL_BACK_CHILD":
-            await saga.roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
-        elif what == "RELEASE":
-            self._released = True
-        elif what == Act.SIGNAL.name:
-            signal = Signal.read(asked["why"], by)
-            await saga.signal(signal)
-            if signal.request_id not in saga.state.signals and not saga.leaving:
-                raise second_person_needed(saga.state.saga_id, f"the signal {signal.name!r}", by.name)
-        elif "key" in asked:
-            decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
-            left = held_of(asked.get("events", ()))
-            proposed = await saga.decide(Act[what], decision, asked["why"], by, left)
-            if proposed is not None:
-                raise second_person_needed(saga.state.saga_id, proposed.key, by.name)
-        else:
-            await saga.act(Act[what], asked["why"], by)
-        return what in _DONE_AT_ONCE or not saga.leaving
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC."""

@@ -1,0 +1,185 @@
+"""Answers the acts that a saga's workflow is asked for.
+
+Purpose: an act is done in whatever the saga is at: advanced, at rest, or about to go on in a new run. Invariant: what
+is answered as done is in the journal, and what is refused changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
+from orchestrator.engine.receiving import asked_for, received_of
+from orchestrator.engine.run.first_done import first_done
+from orchestrator.engine.sagas import Signal
+from orchestrator.engine.temporal.wire import bytes_of, held_of
+from orchestrator.journal.actor import Actor
+from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.decisions import CommandDecision, decided
+from orchestrator.journal.entries import ActProposed, SagaResumed, SagaSuspended
+from orchestrator.journal.four_eyes import second_person_needed, seconded
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import CLAIMABLE, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.engine.temporal.hosting.hosted import HostedSaga
+    from orchestrator.engine.temporal.hosting.serving import Serving
+    from orchestrator.journal.events import HeldEvent
+    from orchestrator.journal.state import SagaState
+
+
+class Answering:
+    """Answers the acts on one saga.
+
+    Args:
+        saga: the saga.
+        serving: what the worker serves.
+
+    Attributes:
+        released: the saga's parent has ended, and will not have it rolled back.
+    """
+
+    def __init__(self, saga: HostedSaga, serving: Serving) -> None:
+        self._saga = saga
+        self._serving = serving
+        self.released = False
+
+    async def do(self, asked: dict[str, Any]) -> bool:
+        """Do what is asked for; whether it is done. It may not be where the saga leaves: then the next run is asked.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+        """
+        if self._saga.leaving:
+            return False
+        what, by = asked["act"], Actor(*asked["by"])
+        if what == "ROLL_BACK_CHILD":
+            await self._roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
+        elif what == "RELEASE":
+            self.released = True
+        elif what == Act.SIGNAL.name:
+            await self._signal(Signal.read(asked["why"], by))
+        elif "key" in asked:
+            decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
+            await self._decide(Act[what], decision, asked["why"], by, held_of(asked.get("events", ())))
+            return True
+        else:
+            await self.act(Act[what], asked["why"], by)
+            return self._is_done(Act[what]) or not self._saga.leaving
+        return not self._saga.leaving
+
+    async def act(self, act: Act, why: str, by: Actor) -> None:
+        """Do what an operator wants, where the act and a reason say it all; see the facade.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+        """
+        saga = self._saga
+        match act:
+            case Act.CANCEL:
+                reason = Reason.asked(ReasonCode.CANCELLED, why, by)
+                await self._roll_back(reason, lambda state: refuse_illegal(Act.CANCEL, state))
+            case Act.PAUSE:
+                await self._pause(Reason.asked(ReasonCode.PAUSED, why, by))
+            case Act.RESUME:
+                await self._at_rest()
+                refuse_illegal(act, saga.state)
+                saga.go_on(SagaResumed(saga.clock.now(), Reason.asked(ReasonCode.RESUMED, why, by)))
+            case Act.RETRY_NOW:
+                executor = saga.executor
+                refuse_illegal(act, saga.state, backs_off=executor is not None and executor.backs_off)
+                assert executor is not None
+                executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, by))
+            case _:
+                raise ValueError(f"{act} says more than that; it has a method of its own")
+        if saga.executor is not None:
+            await saga.executor.ensure_persisted()
+
+    def _is_done(self, act: Act) -> bool:
+        """Whether an act that was not refused is done, though the saga leaves: a second time it would be refused."""
+        is_paused = act is Act.PAUSE and self._saga.state.status is Status.SUSPENDED
+        return is_paused or act in {Act.RESUME, Act.RETRY_NOW}
+
+    async def _roll_back(self, reason: Reason, refuse: Callable[[SagaState], None]) -> None:
+        """Roll back, and wait until that is journalled; nothing where a rollback is under way, or where it leaves.
+
+        Args:
+            reason: why.
+            refuse: raises where the saga's state forbids it.
+        """
+        saga = self._saga
+        while not saga.leaving:
+            executor = saga.executor
+            if executor is None:
+                refuse(saga.state)
+                if saga.state.rollback:
+                    return
+                woken = [saga.wake("act")] if saga.state.status is Status.WAITING else []
+                executor = saga.go_on(*woken, rollback=reason)
+            if await executor.cancel(reason, refuse):
+                return
+
+    async def _signal(self, signal: Signal) -> None:
+        """Give it a signal; see the facade."""
+        saga = self._saga
+        while not saga.leaving:
+            executor = saga.executor
+            if executor is None:
+                await self._signal_resting(signal)
+                break
+            if await executor.signal(lambda state: self._received(state, signal)):
+                break
+        if signal.request_id not in saga.state.signals and not saga.leaving:
+            raise second_person_needed(saga.state.saga_id, f"the signal {signal.name!r}", signal.requested_by.name)
+
+    async def _signal_resting(self, signal: Signal) -> None:
+        saga = self._saga
+        received = self._received(saga.state, signal)
+        if received is None:
+            return
+        is_due = saga.state.status is Status.WAITING and asked_for(saga.state, signal)
+        if is_due and not isinstance(received, ActProposed):
+            await saga.go_on(saga.wake("signal"), received).ensure_persisted()
+        else:
+            await saga.record(received)
+
+    def _received(self, state: SagaState, signal: Signal) -> Any:  # noqa: ANN401 - see received_of
+        served = self._serving.served.find(state.definition, state.version)
+        return received_of(state, signal, served, self._serving.four_eyes, self._saga.time.now())
+
+    async def _decide(
+        self, act: Act, decision: CommandDecision, evidence: str, by: Actor, left: Sequence[HeldEvent]
+    ) -> None:
+        """Journal a decision about one command, or the proposal of one, where a second person must ask for the same.
+
+        Args:
+            act: which it is.
+            decision: what it says of which command.
+            evidence: how that is known.
+            by: who says so.
+            left: what the child that the command is has left to this saga to tell.
+        """
+        saga = self._saga
+        await self._at_rest()
+        refuse_illegal(act, saga.state)
+        entry = decided(act, decision, saga.state, evidence=evidence, by=by, now=saga.clock.now())
+        journalled = seconded(act, saga.state, entry) if self._serving.four_eyes.needs_two(act) else entry
+        told = left if hears_by_hand(saga.state, journalled) else ()
+        await saga.record(journalled, *handed_on(saga.clock.now(), entry.key, told))
+        if isinstance(journalled, ActProposed):
+            raise second_person_needed(saga.state.saga_id, journalled.key, by.name)
+
+    async def _pause(self, reason: Reason) -> None:
+        saga = self._saga
+        await saga.suspend(reason)
+        refuse_illegal(Act.PAUSE, saga.state)
+        if saga.state.status is Status.WAITING:
+            await saga.record(SagaSuspended(saga.clock.now(), reason))
+
+    async def _at_rest(self) -> None:
+        """Where the saga has just come to rest, let its executor end."""
+        executor = self._saga.executor
+        if executor is not None and self._saga.state.status not in CLAIMABLE:
+            await first_done(executor.stopped)
