@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from temporalio.common import WorkflowIDReusePolicy
-
 from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.receiving import received_of
 from orchestrator.engine.sagas import Signal
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
 from orchestrator.engine.temporal.finding.history import read_start
-from orchestrator.engine.temporal.hosting.beginning import shown_of
+from orchestrator.engine.temporal.hosting.beginning import Beginning, shown_of
 from orchestrator.engine.temporal.wire import held_rows, write, write_delta
 from orchestrator.errors import ActRefused, InvalidInput, JournalUnavailable, NotOffered, SagaNotFound
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.temporal.new_workflows import NewWorkflows
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.events import HeldEvent
     from orchestrator.journal.state import SagaState
@@ -39,6 +38,7 @@ class Acting:
     Args:
         client: of that.
         workflows: its workflows.
+        new_workflows: starts them.
         look: a saga as it stands.
         served: the definitions that this process serves.
         clock: the time.
@@ -48,12 +48,14 @@ class Acting:
         self,
         client: Client,
         workflows: Workflows,
+        new_workflows: NewWorkflows,
         look: Callable[[str], Awaitable[Asked]],
         served: ServedSagas,
         clock: Clock,
     ) -> None:
         self._client = client
         self._workflows = workflows
+        self._new_workflows = new_workflows
         self._look = look
         self._served = served
         self._clock = clock
@@ -128,16 +130,8 @@ class Acting:
             if asked.diverged:
                 await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
             digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
-            attributes, memo = shown_of(state, digest)
             # What it has told since that run began, it tells again: with the same ids.
             published = (await read_start(self._client, saga_id))[0].get("published", {})
-            why = "rest" if asked.diverged else "recover"
-            await self._client.start_workflow(
-                names.WORKFLOW,
-                args=[write(why=why, told=0, published=published), journal],
-                id=saga_id,
-                task_queue=names.queue_of(state.definition, state.version),
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=attributes,
-                memo=memo,
-            )
+        opening = write(why="rest" if asked.diverged else "recover", told=0, published=published)
+        beginning = Beginning(opening, journal, *shown_of(state, digest))
+        await self._new_workflows.begin(saga_id, names.queue_of(state.definition, state.version), beginning, again=True)

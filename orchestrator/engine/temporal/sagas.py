@@ -8,9 +8,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-
 from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.engine.sagas import (
@@ -30,9 +27,10 @@ from orchestrator.engine.temporal.finding.listing import Listing
 from orchestrator.engine.temporal.finding.looking import Looking
 from orchestrator.engine.temporal.finding.told import has_told
 from orchestrator.engine.temporal.finding.watching import Watching
-from orchestrator.engine.temporal.hosting.beginning import new_saga, shown_of
+from orchestrator.engine.temporal.hosting.beginning import Beginning, new_saga, shown_of
+from orchestrator.engine.temporal.new_workflows import NewWorkflows
 from orchestrator.engine.temporal.wire import read_delta, text_of, write
-from orchestrator.errors import InvalidInput, NotOffered, SagaExists, SagaNotFound
+from orchestrator.errors import NotOffered, SagaNotFound
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.entries import SagaStarted
@@ -97,10 +95,11 @@ class TemporalSagas:
         self._observer = observer
         self._clock = clock
         self._sinks = sinks
+        self._new_workflows = NewWorkflows(client)
         self._looking = looking = Looking(self._workflows)
         self._verifier: Verifier | None = None
         watching = Watching(client, looking, clock)
-        self._acting = Acting(client, self._workflows, looking.look, served, clock)
+        self._acting = Acting(client, self._workflows, self._new_workflows, looking.look, served, clock)
         self._listing = Listing(client, clock)
         self.suspended = self._listing.suspended
         self.watch = watching.watch
@@ -140,29 +139,13 @@ class TemporalSagas:
     ) -> SagaState:
         """See the facade. Temporal knows a saga that has ended for as long as its retention says."""
         stopped()
-        self._refuse_large(start)
         sampled = self._observer.samples(start.saga_id, start.traceparent)
         served = self.find(start.definition, start.version)
-        opening, first, attributes, memo = new_saga(
-            start, served, self._clock.now(), sampled=sampled, sinks=self._sinks
-        )
-        async with told_as_journal_errors(start.saga_id):
-            try:
-                await self._client.start_workflow(
-                    names.WORKFLOW,
-                    args=[opening, first],
-                    id=start.saga_id,
-                    task_queue=names.queue_of(start.definition, start.version),
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    request_eager_start=True,
-                    search_attributes=attributes,
-                    memo=memo,
-                )
-            except WorkflowAlreadyStartedError:
-                await self._refuse_other(start)
-                return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
-        return await self.wait(start.saga_id, wait) if wait > 0 else fold(start.saga_id, read_delta(first)[1])
+        beginning = new_saga(start, served, self._clock.now(), sampled=sampled, sinks=self._sinks)
+        is_new = await self._new_workflows.start(start, beginning)
+        if wait > 0:
+            return await self.wait(start.saga_id, wait)
+        return fold(start.saga_id, read_delta(beginning.first)[1]) if is_new else await self.get(start.saga_id)
 
     async def get(self, saga_id: str) -> SagaState:
         """See the facade."""
@@ -293,22 +276,12 @@ class TemporalSagas:
     async def roll_back_child(self, saga_id: str, tombstone: bytes) -> None:
         """Roll a child back, also where it has completed; where it was never started, write that down."""
         state = fold(saga_id, read_delta(tombstone)[1])
-        attributes, memo = shown_of(state, b"")
-        async with told_as_journal_errors(saga_id):
-            try:
-                await self._client.start_workflow(
-                    names.WORKFLOW,
-                    args=[write(why="tombstone", published=dict.fromkeys(self._sinks, 0)), tombstone],
-                    id=saga_id,
-                    task_queue=names.queue_of(state.definition, state.version),
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=attributes,
-                    memo=memo,
-                )
-            except WorkflowAlreadyStartedError:
-                await self._workflows.act(
-                    saga_id, "ROLL_BACK_CHILD", "its parent is rolled back", _PARENT, PATIENCE_SECONDS
-                )
+        opening = write(why="tombstone", published=dict.fromkeys(self._sinks, 0))
+        beginning = Beginning(opening, tombstone, *shown_of(state, b""))
+        if not await self._new_workflows.begin(saga_id, names.queue_of(state.definition, state.version), beginning):
+            await self._workflows.act(
+                saga_id, "ROLL_BACK_CHILD", "its parent is rolled back", _PARENT, PATIENCE_SECONDS
+            )
 
     async def release_child(self, saga_id: str) -> None:
         """Let a child that has completed end."""
@@ -328,16 +301,3 @@ class TemporalSagas:
         except SagaNotFound:
             return None
         return entries[0].input if entries and isinstance(entries[0], SagaStarted) else None
-
-    async def _refuse_other(self, start: StartSaga) -> None:
-        described = await self._client.get_workflow_handle(start.saga_id).describe()
-        if (await described.memo()).get(names.DIGEST_MEMO) != start.digest:
-            raise SagaExists(
-                start.saga_id, f"saga {start.saga_id} was started by the same request id with another content"
-            )
-
-    @staticmethod
-    def _refuse_large(start: StartSaga) -> None:
-        if len(start.input) > names.MOST_PAYLOAD_BYTES:
-            most = names.MOST_PAYLOAD_BYTES
-            raise InvalidInput(("input", f"it has {len(start.input)} bytes; Temporal carries {most}"))
