@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import Enum
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
-from temporalio.client import Client, Interceptor, OutboundInterceptor
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator import saga, saga_id, scope, signal
@@ -31,11 +30,12 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import CapturePaymentRequest
 from tests.integration.temporal.test_from_outside import acts_heard_of, served, was_sent
+from tests.support.fetched_histories import Fetching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from temporalio.client import FetchWorkflowHistoryEventsInput, WorkflowHistoryEventAsyncIterator
+    from temporalio.client import WorkflowHistoryEventAsyncIterator
 
     from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.entries import Entry
@@ -67,52 +67,6 @@ async def eventful(order: StartOrderRequest, shop: Shop) -> Receipt:
     await signal("note", StringValue, timeout=timedelta(minutes=5))
     await shop.payment.CapturePayment(CapturePaymentRequest(order_id=saga_id()))
     return Receipt(order_id=order.customer_id)
-
-
-class Fetching(Interceptor):
-    """Counts the events that those who wait for new ones are given, and lets a question of theirs go wrong.
-
-    Attributes:
-        events: how often each was given, by its run and its number; twice where the server has shown a task before it
-            has written that down.
-        goes_wrong: what happens to the next question that names a place, once.
-    """
-
-    def __init__(self) -> None:
-        self.events: Counter[tuple[str | None, int]] = Counter()
-        self.goes_wrong: Callable[[WorkflowHistoryEventAsyncIterator], None] | None = None
-
-    def given_first(self) -> list[int]:
-        """How often each run was read from its first event."""
-        return [times for (_, number), times in self.events.items() if number == 1]
-
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - its base's
-        return _Counted(next, self)
-
-
-class _Counted(OutboundInterceptor):
-    def __init__(self, following: OutboundInterceptor, fetching: Fetching) -> None:
-        super().__init__(following)
-        self._fetching = fetching
-
-    def fetch_workflow_history_events(
-        self,
-        input: FetchWorkflowHistoryEventsInput,  # noqa: A002 - its base's
-    ) -> WorkflowHistoryEventAsyncIterator:
-        pages = super().fetch_workflow_history_events(input)
-        if not input.wait_new_event:
-            return pages
-        fetch, fetching = pages.fetch_next_page, self._fetching
-
-        async def counted(**options: int | None) -> None:
-            if input.next_page_token and (goes_wrong := fetching.goes_wrong):
-                fetching.goes_wrong = None
-                goes_wrong(pages)
-            await fetch(**options)
-            fetching.events.update((input.run_id, event.event_id) for event in pages.current_page or ())
-
-        pages.fetch_next_page = counted  # type: ignore[method-assign]
-        return pages
 
 
 class Seen(NamedTuple):
