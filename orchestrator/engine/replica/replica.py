@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.bulk.sagas import BulkSagas
 from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.replica.acting.acts import Acts
 from orchestrator.engine.replica.acting.asking import Asking
@@ -13,7 +14,6 @@ from orchestrator.engine.replica.acting.signals import Signals
 from orchestrator.engine.replica.answers import WakingByAnswers
 from orchestrator.engine.replica.bulk.control import BulkControl
 from orchestrator.engine.replica.bulk.runner import BulkRunner
-from orchestrator.engine.replica.bulk.sagas import BulkSagas
 from orchestrator.engine.replica.capacity.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
@@ -22,8 +22,8 @@ from orchestrator.engine.run.rollback.preview import preview
 from orchestrator.engine.run.waits.journalled import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
 from orchestrator.engine.schedules.acts import ScheduleActs
-from orchestrator.errors import ActRefused, ClaimLost
-from orchestrator.journal.acts import Act, find_command, refuse_illegal
+from orchestrator.errors import ClaimLost
+from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Failure
-    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
@@ -250,25 +250,9 @@ class Replica:
         return await self.acts.decide(act, saga_id, decision, evidence, requested_by, request_id)
 
     async def needs_second(self, act: Act, saga_id: str, decision: CommandDecision, requested_by: Actor) -> bool:
-        """See :class:`Acts`. A reply that is given is checked, too."""
+        """See :class:`Acts`."""
         await self.worker.ensure_recovered(saga_id)
-        second = await self.acts.needs_second(act, saga_id, decision, requested_by)
-        if decision.reply is not None:
-            self._refuse_unfit(find_command(await self.get(saga_id), decision.key), saga_id, decision)
-        return second
-
-    def _refuse_unfit(self, command: CommandState, saga_id: str, decision: CommandDecision) -> None:
-        """Raises: ActRefused: the reply is not one that this command can have."""
-        binding, reply = self.worker.bindings.by_name(command.method), decision.reply
-        if binding is None:
-            message = f"no contract at hand tells what {command.key} replies"
-            raise ActRefused(saga_id, "CONTRACT_MISSING", message)
-        expected = binding.command.response.DESCRIPTOR.full_name
-        if decision.reply_type not in {"", expected}:
-            message = f"the reply of {command.key} is a {expected}, not a {decision.reply_type}"
-            raise ActRefused(saga_id, "WRONG_REPLY_TYPE", message)
-        if reply is not None and (flaw := binding.flaw(reply)):
-            raise ActRefused(saga_id, "REPLY_INVALID", flaw.message)
+        return await self.acts.needs_second(act, saga_id, decision, requested_by)
 
     def preview(self, state: SagaState) -> list[PlannedCompensation]:
         """See the facade."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.ports.bulk_acts import DueBulkActs
-from orchestrator.store.rows.bulk_document import from_document, from_row, to_document, to_row
+from orchestrator.ports.bulk_document import from_document, from_row, to_document, to_row
 
 if TYPE_CHECKING:
     from asyncio import Future

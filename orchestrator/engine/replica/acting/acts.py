@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
+from orchestrator.engine.deciding import needs_second
 from orchestrator.engine.replica.child_ids import child_of
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.engine.run.suspension import tell_suspended
@@ -168,8 +169,7 @@ class Acts:
             ActRefused: it would be refused.
         """
         state = await self._worker.get(saga_id)
-        entry = decided(act, decision, state, evidence="", by=requested_by, now=0)
-        return self._four_eyes.needs_two(act) and isinstance(seconded(act, state, entry), ActProposed)
+        return needs_second(act, decision, state, requested_by, self._four_eyes, self._worker.bindings)
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.bulk.bookkeeping import bulk_id_at, refuse_more, tell
 from orchestrator.engine.bulk.stages import frozen, new_bulk_act, started, stopped
-from orchestrator.errors import BulkActNotFound, InvalidInput
+from orchestrator.errors import BulkActNotFound
 from orchestrator.ports.bulk_acts import MOVED_ON, BulkSaga, BulkStatus
 
 if TYPE_CHECKING:
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
 
-_log = logging.getLogger(__name__)
-
-MOST_SAGAS: Final = 1_000_000
 _WATCH_SECONDS: Final = 0.25
 
 
@@ -45,19 +40,18 @@ class BulkControl:
         """See the facade."""
         first = await anext(pages, ())  # where the sagas cannot be looked for, nothing is left behind
         now = await self._journal.store_now()
-        act = new_bulk_act(_bulk_id(now), new, now)
+        act = new_bulk_act(bulk_id_at(now), new, now)
         await self._journal.create_bulk_act(act)
         number = 0
         async for page in _chain(first, pages):
-            if number + len(page) > MOST_SAGAS:
-                raise InvalidInput(("filter", f"matches more than {MOST_SAGAS} sagas; restrict it further"))
+            refuse_more(number + len(page))
             sagas = [BulkSaga(position, saga_id) for position, saga_id in enumerate(page, start=number + 1)]
             await self._journal.add_bulk_sagas(act.bulk_id, sagas)
             number += len(page)
         checking = frozen(act, number, await self._journal.store_now())
         if not await self._journal.note_bulk_act(checking):
             raise BulkActNotFound(act.bulk_id)  # it took so long that it has expired
-        _tell(checking, "prepared", new.prepared_by)
+        tell(checking, "prepared", new.prepared_by)
         self._changed()
         return replace(checking, revision=act.revision + 1)
 
@@ -107,7 +101,7 @@ class BulkControl:
             if changed is act:
                 return act
             if await self._journal.note_bulk_act(changed):
-                _tell(changed, done, by)
+                tell(changed, done, by)
                 self._changed()
                 return replace(changed, revision=act.revision + 1)
 
@@ -116,14 +110,3 @@ async def _chain(first: Sequence[str], others: AsyncIterator[Sequence[str]]) -> 
     yield first
     async for page in others:
         yield page
-
-
-def _bulk_id(now: int) -> str:
-    """By when it is prepared, to the second, so that a person recognises it, and the order of ids is that of time."""
-    return f"{datetime.fromtimestamp(now // 1_000_000_000, UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-
-
-def _tell(act: BulkAct, done: str, by: Actor) -> None:
-    """Say who did what."""
-    name, what = act.act.name.lower().replace("_", " "), f"{act.bulk_id} ({act.total} sagas)"
-    _log.info("bulk act %s to %s is %s, as %s (%s) wants it", what, name, done, by.name, by.authority)

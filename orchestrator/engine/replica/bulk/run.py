@@ -26,7 +26,7 @@ from orchestrator.ports.bulk_acts import MOVED_ON, TO_DO, Answer, BulkStatus
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from orchestrator.engine.replica.bulk.sagas import BulkSagas, Told
+    from orchestrator.engine.bulk.sagas import BulkSagas, Told
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.bulk_acts import BulkAct, BulkSaga
 

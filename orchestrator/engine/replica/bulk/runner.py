@@ -21,7 +21,7 @@ from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 
 if TYPE_CHECKING:
-    from orchestrator.engine.replica.bulk.sagas import BulkSagas
+    from orchestrator.engine.bulk.sagas import BulkSagas
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.bulk_acts import BulkAct
 

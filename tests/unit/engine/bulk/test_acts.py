@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.bulk import bookkeeping
 from orchestrator.engine.bulk.facade import NewBulkAct
 from orchestrator.engine.replica.acting.acts import Acts
-from orchestrator.engine.replica.bulk import control
 from orchestrator.errors import BulkActRefused, InvalidInput
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
@@ -231,7 +231,7 @@ async def test_a_bulk_act_cannot_be_started_before_its_dry_run_has_ended_nor_onc
 
 
 async def test_more_sagas_than_there_may_be_are_refused(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "MOST_SAGAS", 3)
+    monkeypatch.setattr(bookkeeping, "MOST_SAGAS", 3)
     process = await completed(world)
 
     with pytest.raises(InvalidInput, match="more than 3 sagas"):

@@ -2,7 +2,7 @@
 
 Purpose: each saga is acted on once. Invariant: an act of a bulk act carries a request id that follows from the two, and
 the journal of the saga keeps it; so the successor of a process that died finds there what that one has done, and where
-another replica is asked, it finds the same request. Nothing is raised for the sake of one saga, but where the store is
+another process is asked, it finds the same request. Nothing is raised for the sake of one saga, but where the store is
 away, which concerns them all.
 """
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from orchestrator.journal.acts import Act
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.state import SagaState
     from orchestrator.ports.bulk_acts import BulkAct, BulkSaga
     from orchestrator.ports.clock import Clock
 
@@ -44,7 +43,7 @@ class Told(NamedTuple):
 
 
 class ActsOnOne(Protocol):
-    """What of a replica is needed here; see :class:`~orchestrator.engine.replica.replica.Replica`."""
+    """What of an engine is needed here; :class:`~orchestrator.engine.replica.replica.Replica` has it."""
 
     async def entries(self, saga_id: str) -> list[Entry]:
         """The journal of a saga."""
@@ -57,17 +56,17 @@ class ActsOnOne(Protocol):
 
     async def act(
         self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float, request_id: str
-    ) -> SagaState:
+    ) -> object:
         """Do it."""
 
     async def decide(
         self, act: Act, saga_id: str, decision: CommandDecision, evidence: str, requested_by: Actor, request_id: str
-    ) -> SagaState:
+    ) -> object:
         """Decide about one command."""
 
 
 class BulkSagas:
-    """What one replica does to the sagas of bulk acts.
+    """What one process does to the sagas of bulk acts.
 
     Args:
         one: acts on one saga.
