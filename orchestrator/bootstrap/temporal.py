@@ -82,7 +82,7 @@ async def on_temporal(
         DefinitionError: a contract or a saga breaks a rule; the message names every violation.
         JournalUnavailable: the cluster cannot be reached.
     """
-    absent, opening, schedules = map(temporal_engine, ("absent", "opening", "schedules.kept"))
+    absent, opening, schedules, bulk = map(temporal_engine, ("absent", "opening", "schedules.kept", "bulk.control"))
     refuse_violations(definitions)
     _refuse_queues(addresses(definitions, settings.participants))
     async with AsyncExitStack() as stack:
@@ -102,7 +102,7 @@ async def on_temporal(
         )
         observer.measure(absent.ProcessReadings(sagas, clock))
         kept, dead_commands = schedules.schedules_on(client, clock), NatsDeadCommands(router.of_kind(NatsChannel))
-        yield Facades(sagas, kept, absent.NoBulkActs(), absent.NoEvents(), dead_commands), router
+        yield Facades(sagas, kept, bulk.bulk_acts_on(client, clock), absent.NoEvents(), dead_commands), router
 
 
 def _refuse_queues(where: Mapping[str, str]) -> None:

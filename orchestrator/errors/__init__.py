@@ -51,6 +51,7 @@
         ├── SequenceConflict    the journal is not where the writer believes it to be
         ├── JournalsDiffer      a copy of a journal holds something else of a saga
         └── JournalUnavailable  the store cannot be reached, opened or written
+            └── NobodyAnswers       no process takes what is asked of a saga
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ from orchestrator.errors.journal import (
     JournalError,
     JournalsDiffer,
     JournalUnavailable,
+    NobodyAnswers,
     SequenceConflict,
 )
 from orchestrator.errors.requests import (
@@ -113,6 +115,7 @@ __all__ = [
     "JournalUnavailable",
     "JournalsDiffer",
     "KeysUnavailable",
+    "NobodyAnswers",
     "NotAllowed",
     "NotAuthenticated",
     "NotOffered",

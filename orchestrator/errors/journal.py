@@ -35,3 +35,7 @@ class JournalsDiffer(JournalError):
 
 class JournalUnavailable(JournalError):
     """The store cannot be reached, opened or written; the message says what to do."""
+
+
+class NobodyAnswers(JournalUnavailable):
+    """No process takes what is asked of a saga: it may be done later, or not."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
+    from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.journal import Journal
@@ -140,6 +141,10 @@ class _Opened:
     @property
     def schedules(self) -> Schedules:
         raise AssertionError("no saga of the benchmark starts by schedule")
+
+    @property
+    def bulk(self) -> BulkActs:
+        raise AssertionError("the benchmark acts on no saga")
 
     async def restart(self, definitions: object = None) -> None:
         raise AssertionError(f"nobody restarts it with {definitions}")

@@ -12,7 +12,15 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from orchestrator.engine.sagas import PATIENCE_SECONDS
-from orchestrator.errors import ActNoted, ActRefused, JournalError, JournalUnavailable, Recovering, SagaNotFound
+from orchestrator.errors import (
+    ActNoted,
+    ActRefused,
+    JournalError,
+    JournalUnavailable,
+    NobodyAnswers,
+    Recovering,
+    SagaNotFound,
+)
 from orchestrator.journal.acts import was_carried_out, was_proposed
 from orchestrator.journal.four_eyes import SECOND_PERSON_NEEDED
 from orchestrator.ports.bulk_acts import Answer
@@ -135,13 +143,8 @@ class BulkSagas:
         while True:
             try:
                 return await ask()
-            except ActNoted as error:
-                return Told(Answer.NOTED, "ACT_NOTED", str(error))
-            except ActRefused as error:
-                proposed = refused is Answer.REFUSED and error.reason == SECOND_PERSON_NEEDED
-                return Told(Answer.PROPOSED if proposed else refused, error.reason, str(error))
-            except SagaNotFound as error:
-                return Told(refused, "SAGA_NOT_FOUND", str(error))
+            except (ActNoted, ActRefused, NobodyAnswers, SagaNotFound) as error:
+                return _told(error, refused)
             except Recovering:
                 await self._clock.sleep(_PAUSE_SECONDS)
             except JournalUnavailable:
@@ -158,3 +161,16 @@ class BulkSagas:
 
 def _request_id(act: BulkAct, saga: BulkSaga) -> str:
     return f"bulk/{act.bulk_id}/{saga.saga_id}"
+
+
+def _told(error: ActNoted | ActRefused | NobodyAnswers | SagaNotFound, refused: Answer) -> Told:
+    match error:
+        case ActNoted():
+            return Told(Answer.NOTED, "ACT_NOTED", str(error))
+        case ActRefused():
+            proposed = refused is Answer.REFUSED and error.reason == SECOND_PERSON_NEEDED
+            return Told(Answer.PROPOSED if proposed else refused, error.reason, str(error))
+        case SagaNotFound():
+            return Told(refused, "SAGA_NOT_FOUND", str(error))
+        case NobodyAnswers():
+            return Told(Answer.FAILED, "NOBODY_ANSWERS", str(error))

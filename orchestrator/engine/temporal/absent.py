@@ -8,18 +8,11 @@ from orchestrator.errors import NotOffered
 from orchestrator.ports.readings import ParticipantReading, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import Sequence
 
-    from orchestrator.engine.bulk.facade import NewBulkAct
     from orchestrator.engine.temporal.sagas import TemporalSagas
-    from orchestrator.journal.actor import Actor
-    from orchestrator.ports.bulk_acts import Answer, BulkAct, BulkSaga
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import DeadLetter, KeptEvent, SinkAct, SinkRecord
-
-
-def _no_bulk_acts() -> NoReturn:
-    raise NotOffered("this engine does no bulk acts; act on each saga, by a script")
 
 
 def _no_outbox() -> NoReturn:
@@ -27,44 +20,6 @@ def _no_outbox() -> NoReturn:
         "this engine keeps no events once they are told: each saga's workflow tells them until they are taken; its "
         "pending activity says what is not, and why"
     )
-
-
-class NoBulkActs:
-    """The facade of bulk acts, of an engine without them: there is none, and none can be made."""
-
-    async def prepare(self, new: NewBulkAct, pages: AsyncIterator[Sequence[str]]) -> BulkAct:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_bulk_acts()
-
-    async def get(self, bulk_id: str) -> BulkAct:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_bulk_acts()
-
-    async def list_before(self, bulk_id: str, limit: int) -> Sequence[BulkAct]:  # noqa: ARG002 - the facade's
-        """There is none."""
-        return []
-
-    async def start(self, bulk_id: str, why: str, by: Actor) -> BulkAct:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_bulk_acts()
-
-    async def stop(self, bulk_id: str, by: Actor) -> BulkAct:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_bulk_acts()
-
-    def watch(self, bulk_id: str) -> AsyncIterator[BulkAct]:  # noqa: ARG002 - the facade's
-        """Not offered."""
-        _no_bulk_acts()
-
-    async def sagas(
-        self,
-        bulk_id: str,  # noqa: ARG002 - the facade's
-        after: int,  # noqa: ARG002 - likewise
-        limit: int,  # noqa: ARG002 - likewise
-        answers: Collection[Answer] = (),  # noqa: ARG002 - likewise
-    ) -> Sequence[BulkSaga]:
-        """Not offered."""
-        _no_bulk_acts()
 
 
 class NoEvents:

@@ -61,10 +61,11 @@ class Acting:
         self._clock = clock
 
     async def act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
-        """Have something done; see the facade for each act.
+        """Have something done; see the facade for each act, and :meth:`Workflows.act` for a request id.
 
         Raises:
             ActRefused: the saga is not in a state for it.
+            ActNoted: only where there is a request id.
             InvalidInput: it is larger than Temporal carries.
             NotOffered: nobody advances the saga, and this act cannot change that.
             SagaNotFound: there is no saga of this id.
@@ -86,7 +87,7 @@ class Acting:
         if asked.broken and act in {Act.CANCEL, Act.RESUME} and not (asked.diverged and act is Act.RESUME):
             await self._begin_again(saga_id, asked)
             if act is Act.CANCEL:
-                await self.act(act, saga_id, why, by, patience)
+                await self.act(act, saga_id, why, by, patience, **more)
             return
         state = asked.state
         if act is Act.SIGNAL:

@@ -111,7 +111,7 @@ class Activities:
         """
         asked = read(about)
         metadata = tuple((name, value) for name, value in asked["metadata"])
-        async with _heartbeats():
+        async with heartbeats():
             binding = self._bindings.by_name(asked["method"])
             if binding is None:
                 outcome: Outcome = Retry(Failure(StatusCode.UNIMPLEMENTED, f"{asked['method']} is not served here"))
@@ -124,7 +124,7 @@ class Activities:
         """Wait for the end of a child that was started; what that is to its parent."""
         asked = read(about)
         known = dict(asked["metadata"])
-        async with _heartbeats():
+        async with heartbeats():
             try:
                 outcome = child_outcome(await self._children.wait(known["child-id"], asked["timeout"]))
             except (JournalError, SagaNotFound) as error:
@@ -137,7 +137,7 @@ class Activities:
         asked = read(about)
         known = dict(asked["metadata"])
         child_id, tombstone = known["child-id"], bytes_of(known["child-tombstone"])
-        async with _heartbeats():
+        async with heartbeats():
             try:
                 await self._children.roll_back_child(child_id, tombstone or b"")
                 outcome = rollback_outcome(await self._children.wait(child_id, asked["timeout"]))
@@ -170,7 +170,7 @@ class Activities:
         if told:
             self._observer.recovered(saga_id, entries[:told], told=True)
         self._observer.journalled(fold(saga_id, entries), entries[told:])
-        async with _heartbeats():
+        async with heartbeats():
             await self._observer.passed_on(_PASSED_ON_SECONDS)
 
     @activity.defn(name=names.KEEP)
@@ -189,7 +189,7 @@ class Activities:
         if sink is None:
             raise ApplicationError(f"ORCHESTRATOR_EVENTS_SINKS of this process names no {name}", type="NO_SUCH_SINK")
         wanted = read_events(events)
-        async with _heartbeats():
+        async with heartbeats():
             for taken, event in enumerate(wanted):
                 failure = await self._tell(sink, event)
                 if failure is not None and taken:
@@ -250,7 +250,7 @@ def _unavailable(error: Exception) -> Unknown:
 
 
 @contextlib.asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
+async def heartbeats() -> AsyncIterator[None]:
     """Tell the server now and then that this process lives: without it, the attempt is lost, and that is noticed."""
 
     async def beat() -> None:

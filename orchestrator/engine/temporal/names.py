@@ -18,8 +18,14 @@ RELEASE_CHILDREN: Final = "release_children"
 PUBLISH: Final = "publish_events"
 START_SCHEDULED: Final = "start_scheduled"
 DECIDE_START: Final = "decide_scheduled_start"
+BULK_ACT: Final = "bulk_act"
+BULK_PAGE: Final = "bulk_page"
+ASK_BULK: Final = "ask_bulk_sagas"
+CLOSE_BULK: Final = "close_bulk_pages"
 
 ACT: Final = "act"
+ANSWERS: Final = "answers"
+CLOSE: Final = "close"
 
 DEFINITION: Final = "SagaDefinition"
 VERSION: Final = "SagaVersion"
@@ -40,6 +46,13 @@ LIVE_MEMO: Final = "saga_live"
 """What no activity has taken along: the latest entries, and what the saga waits for before it sends something."""
 
 PAST_MEMO: Final = "scheduled_start"
+BULK_MEMO: Final = "bulk_act"
+
+BULK_QUEUE: Final = "bulk-acts"
+"""The task queue of bulk acts: that of all workers of a namespace."""
+
+BULK_PAGE_SAGAS: Final = 1_000
+"""So many sagas of a bulk act are kept together; their positions tell where."""
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """A message of more is not carried. Temporal takes 2 MB at once; what goes with the message needs room, too."""

@@ -30,9 +30,15 @@ from temporalio.worker import (
 from orchestrator.analysis.plan.child_command import SERVICE, child_command
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
+from orchestrator.engine.bulk.sagas import BulkSagas
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.activities import Activities
+from orchestrator.engine.temporal.bulk.asking import AskingSagas
+from orchestrator.engine.temporal.bulk.control import BulkActsOnTemporal
+from orchestrator.engine.temporal.bulk.one_saga import OneSaga
+from orchestrator.engine.temporal.bulk.pages import BulkPage, Pages
+from orchestrator.engine.temporal.bulk.workflow import BulkActWorkflow
 from orchestrator.engine.temporal.hosting.attempts import caller_of, child_caller_of
 from orchestrator.engine.temporal.hosting.ports import CommandsByActivity, NeverOpen
 from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
@@ -66,6 +72,9 @@ _POLLERS: Final = 5
 their way, and gave them out again only after ten seconds."""
 _ACTIVITY_POLLERS: Final = 2
 _THREADS: Final = 8
+_CACHED_BULK_ACTS: Final = 20
+_BULK_ACTS_AT_ONCE: Final = 4
+_BULK_POLLERS: Final = 2
 _STICKY: Final = timedelta(seconds=5)
 """How long a saga's task is kept for the process that has the saga in memory, and may be dead. Where a busy cluster
 takes longer, each task costs more: the saga is replayed."""
@@ -172,6 +181,7 @@ async def opened(
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
         workers = _workers(client, hosting, activities, starts, options, threads)
         workers += workers_of(client, starts, {definition for definition, _ in hosting.served.versions})
+        workers.append(_bulk_worker(client, hosting, options, clock))
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         for each in running:
             each.add_done_callback(partial(_note_end, failed))
@@ -211,6 +221,28 @@ def _workers(
         )
         for of in sorted(hosting.served.versions)
     ]
+
+
+def _bulk_worker(client: Client, hosting: Hosting, options: WorkerOptions, clock: Clock) -> Worker:
+    """Carries bulk acts on, whatever their sagas are: any worker of the namespace does."""
+    pages = Pages(client)
+    sagas = BulkSagas(OneSaga(client, hosting, clock), clock)
+    asking = AskingSagas(BulkActsOnTemporal(client, pages, clock), pages, sagas, clock)
+    return Worker(
+        client,
+        task_queue=names.BULK_QUEUE,
+        workflows=[BulkActWorkflow, BulkPage],
+        activities=[asking.ask, asking.close],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[HandOver(hosting)],
+        max_cached_workflows=min(_CACHED_BULK_ACTS, options.cached_sagas),
+        max_concurrent_activities=_BULK_ACTS_AT_ONCE,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_BULK_POLLERS),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(1),
+        sticky_queue_schedule_to_start_timeout=_STICKY,
+        graceful_shutdown_timeout=timedelta(seconds=options.grace),
+        deployment_config=_this_program(),
+    )
 
 
 def _this_program() -> WorkerDeploymentConfig:

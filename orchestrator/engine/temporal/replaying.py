@@ -8,6 +8,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from orchestrator.engine.temporal import names
+from orchestrator.engine.temporal.bulk.control import LISTED
+from orchestrator.engine.temporal.bulk.pages import BulkPage
+from orchestrator.engine.temporal.bulk.workflow import BulkActWorkflow
 from orchestrator.engine.temporal.finding.records import query_of
 from orchestrator.engine.temporal.hosting.task_groups import order_task_groups
 from orchestrator.engine.temporal.hosting.workflow import SagaWorkflow
@@ -32,7 +35,7 @@ class Replayed(NamedTuple):
     """What came of one replay.
 
     Attributes:
-        saga_id: the saga, or the workflow by which a schedule has started one.
+        saga_id: the saga, the workflow by which a schedule has started one, or that of a bulk act.
         failure: both sides of a divergence, or what else is wrong; empty where the code follows the history.
     """
 
@@ -44,20 +47,25 @@ def replayer_of(definitions: Sequence[Definition], clock: Clock) -> Replayer:
     """What replays the histories of sagas of these definitions."""
     order_task_groups()
     return Replayer(
-        workflows=[SagaWorkflow, StartScheduled],
+        workflows=[SagaWorkflow, StartScheduled, BulkActWorkflow, BulkPage],
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[HandOver(hosting_of(definitions, WorkerOptions(), clock))],
     )
 
 
 async def replay_histories(client: Client, definitions: Sequence[Definition], clock: Clock) -> AsyncIterator[Replayed]:
-    """Replay the histories of a cluster's sagas, and of what schedules have started, as far as they are served."""
+    """Replay the histories of a cluster's sagas, and of what schedules have started, as far as they are served.
+
+    And those of its bulk acts: any worker carries them on.
+    """
     replayer = replayer_of(definitions, clock)
     versions = sorted({(each.name, each.version) for each in definitions})
     of_schedules = f"WorkflowType = '{names.START_SCHEDULED}' AND TaskQueue = "
     for query in (
         *(query_of(SagaFilter(definition=name, version=version)) for name, version in versions),
         *(f"{of_schedules}'{names.schedules_of(name)}'" for name in sorted({name for name, _ in versions})),
+        LISTED,
+        f"WorkflowType = '{names.BULK_PAGE}'",
     ):
         async for execution in client.list_workflows(query):
             handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)

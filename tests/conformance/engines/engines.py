@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.temporal.bulk.control import bulk_acts_on
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.opening import WorkerOptions, opened
 from orchestrator.engine.temporal.replaying import replay_histories
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pytest
 
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
@@ -76,6 +78,11 @@ class ReplicaUnderTest:
     def schedules(self) -> Schedules:
         assert self._replica is not None
         return self._replica.schedules
+
+    @property
+    def bulk(self) -> BulkActs:
+        assert self._replica is not None
+        return self._replica.bulk
 
     async def open(self) -> None:
         self._number += 1
@@ -191,6 +198,7 @@ class TemporalUnderTest:
         self._opened: AsyncExitStack | None = None
         self._sagas: TemporalSagas | None = None
         self._schedules: Schedules | None = None
+        self._bulk: BulkActs | None = None
 
     @property
     def sagas(self) -> Sagas:
@@ -202,11 +210,17 @@ class TemporalUnderTest:
         assert self._schedules is not None
         return self._schedules
 
+    @property
+    def bulk(self) -> BulkActs:
+        assert self._bulk is not None
+        return self._bulk
+
     async def open(self) -> None:
         self._process = Process("worker")
         self._opened = AsyncExitStack()
         client = await connect(self._url)
         self._schedules = schedules_on(client, SystemClock())
+        self._bulk = bulk_acts_on(client, SystemClock())
         self._sagas = await self._opened.enter_async_context(
             opened(
                 client,

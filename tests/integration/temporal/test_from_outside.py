@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import EventType
 
 from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.sagas import WaitReason
+from orchestrator.engine.temporal.bulk.control import bulk_acts_on
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.finding.asking import Workflows
 from orchestrator.engine.temporal.finding.history import read_history
@@ -59,6 +60,7 @@ class Workers:
     def __init__(self, sagas: TemporalSagas, client: Client) -> None:
         self.sagas = sagas
         self.schedules = schedules_on(client, SystemClock())
+        self.bulk = bulk_acts_on(client, SystemClock())
 
     async def restart(self, definitions: Sequence[SagaDefinition[Any, Any, Any]] | None = None) -> None:
         raise AssertionError(f"nobody restarts it with {definitions}")

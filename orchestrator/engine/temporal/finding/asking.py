@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -21,9 +22,11 @@ from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.history import read_history
 from orchestrator.engine.temporal.wire import read, write
 from orchestrator.errors import (
+    ActNoted,
     ActRefused,
     CancelRefused,
     JournalUnavailable,
+    NobodyAnswers,
     RequestIdUsed,
     SagaNotFound,
     SignalTypeDiffers,
@@ -33,9 +36,9 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.state import CLAIMABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
-    from temporalio.client import Client
+    from temporalio.client import Client, WorkflowUpdateHandle
 
     from orchestrator.engine.sagas import Waiting
     from orchestrator.engine.temporal.finding.history import ReadHistory
@@ -120,22 +123,31 @@ class Workflows:
     async def act(self, saga_id: str, act: str, why: str, by: Actor, patience: float, **more: object) -> bool:
         """Have something done by the workflow of a saga; whether it was: it is not where that has ended.
 
+        With a ``request_id``, it is journalled, and a run of the workflow does it once, and gives the same answer
+        again.
+
         Raises:
             ActRefused: the workflow says so.
+            ActNoted: it is durable, and not done yet. Where there is no request id, it is waited for.
             SagaNotFound: there is no saga of this id.
-            JournalUnavailable: nobody answers: the act may be done later, or not.
+            NobodyAnswers: no worker has taken it: the act may be done later, or not.
+            JournalUnavailable: the server cannot be asked: the same.
         """
         handle = self._client.get_workflow_handle(saga_id)
-        request = write(act=act, why=why, by=by, **more)
-        while True:
+        request, request_id = write(act=act, why=why, by=by, **more), more.get("request_id")
+        for number in itertools.count():
             try:
                 async with asyncio.timeout(max(patience, _SHORTEST_PATIENCE_SECONDS)):
                     update = await handle.start_update(
-                        names.ACT, request, wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=bytes
+                        names.ACT,
+                        request,
+                        id=f"{request_id}/{number}" if request_id else None,
+                        wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                        result_type=bytes,
                     )
-                answer: dict[str, Any] = read(await update.result())
+                answer = await _heard(update, saga_id, act, patience if request_id else None)
             except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-                raise JournalUnavailable(f"no worker answers for saga {saga_id}: is its version served?") from None
+                raise NobodyAnswers(f"no worker answers for saga {saga_id}: is its version served?") from None
             except WorkflowUpdateFailedError as error:
                 raise JournalUnavailable(f"the workflow of saga {saga_id} could not do it: {error.cause}") from error
             except RPCError as error:
@@ -147,9 +159,27 @@ class Workflows:
                 kind, reason, message = answer["refused"]
                 raise _KINDS.get(kind, ActRefused)(saga_id, reason, message)
             if "again" not in answer:
-                return True
+                break
             await asyncio.sleep(_AGAIN_SECONDS)
+        return True
 
     async def _ensure_there(self, saga_id: str) -> None:
         async with told_as_journal_errors(saga_id):
             await self._client.get_workflow_handle(saga_id).describe()
+
+
+async def _heard(
+    update: WorkflowUpdateHandle[bytes], saga_id: str, act: str, patience: float | None
+) -> Mapping[str, Any]:
+    """What an act that was taken comes to.
+
+    Raises:
+        ActNoted: nothing within so many seconds, where it is not waited for.
+    """
+    if patience is None:
+        return read(await update.result())
+    try:
+        async with asyncio.timeout(patience):
+            return read(await update.result())
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise ActNoted(saga_id, act.lower().replace("_", " ")) from None

@@ -6,6 +6,7 @@ is answered as done is in the journal, and what is refused changes nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
@@ -14,7 +15,7 @@ from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.sagas import Signal
 from orchestrator.engine.temporal.wire import bytes_of, held_of
 from orchestrator.journal.actor import Actor
-from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.acts import Act, refuse_illegal, was_carried_out, was_proposed
 from orchestrator.journal.decisions import CommandDecision, decided
 from orchestrator.journal.entries import ActProposed, SagaResumed, SagaSuspended
 from orchestrator.journal.four_eyes import second_person_needed, seconded
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.temporal.hosting.hosted import HostedSaga
     from orchestrator.engine.temporal.hosting.serving import Serving
     from orchestrator.journal.events import HeldEvent
+    from orchestrator.journal.four_eyes import Decided
     from orchestrator.journal.state import SagaState
 
 
@@ -54,7 +56,10 @@ class Answering:
         """
         if self._saga.leaving:
             return False
-        what, by = asked["act"], Actor(*asked["by"])
+        what, by, request_id = asked["act"], Actor(*asked["by"]), asked.get("request_id", "")
+        entries = self._saga.entries
+        if request_id and was_carried_out(entries, request_id) and not was_proposed(entries, request_id):
+            return True  # for somebody who has not heard the answer
         if what == "ROLL_BACK_CHILD":
             await self._roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
         elif what == "RELEASE":
@@ -63,35 +68,36 @@ class Answering:
             await self._signal(Signal.read(asked["why"], by))
         elif "key" in asked:
             decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
-            await self._decide(Act[what], decision, asked["why"], by, held_of(asked.get("events", ())))
+            say = partial(decided, Act[what], decision, evidence=asked["why"], by=by, request_id=request_id)
+            await self._decide(Act[what], say, by, held_of(asked.get("events", ())))
             return True
         else:
-            await self.act(Act[what], asked["why"], by)
+            await self.act(Act[what], asked["why"], by, request_id)
             return self._is_done(Act[what]) or not self._saga.leaving
         return not self._saga.leaving
 
-    async def act(self, act: Act, why: str, by: Actor) -> None:
+    async def act(self, act: Act, why: str, by: Actor, request_id: str = "") -> None:
         """Do what an operator wants, where the act and a reason say it all; see the facade.
 
         Raises:
             ActRefused: the saga is not in a state for it.
         """
+        asked = partial(Reason.asked, message=why, by=by, request_id=request_id)
         saga = self._saga
         match act:
             case Act.CANCEL:
-                reason = Reason.asked(ReasonCode.CANCELLED, why, by)
-                await self._roll_back(reason, lambda state: refuse_illegal(Act.CANCEL, state))
+                await self._roll_back(asked(ReasonCode.CANCELLED), lambda state: refuse_illegal(Act.CANCEL, state))
             case Act.PAUSE:
-                await self._pause(Reason.asked(ReasonCode.PAUSED, why, by))
+                await self._pause(asked(ReasonCode.PAUSED))
             case Act.RESUME:
                 await self._at_rest()
                 refuse_illegal(act, saga.state)
-                saga.go_on(SagaResumed(saga.clock.now(), Reason.asked(ReasonCode.RESUMED, why, by)))
+                saga.go_on(SagaResumed(saga.clock.now(), asked(ReasonCode.RESUMED)))
             case Act.RETRY_NOW:
                 executor = saga.executor
                 refuse_illegal(act, saga.state, backs_off=executor is not None and executor.backs_off)
                 assert executor is not None
-                executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, by))
+                executor.retry_now(asked(ReasonCode.RETRY_NOW))
             case _:
                 raise ValueError(f"{act} says more than that; it has a method of its own")
         if saga.executor is not None:
@@ -149,22 +155,19 @@ class Answering:
         served = self._serving.served.find(state.definition, state.version)
         return received_of(state, signal, served, self._serving.four_eyes, self._saga.time.now())
 
-    async def _decide(
-        self, act: Act, decision: CommandDecision, evidence: str, by: Actor, left: Sequence[HeldEvent]
-    ) -> None:
+    async def _decide(self, act: Act, say: Callable[..., Decided], by: Actor, left: Sequence[HeldEvent]) -> None:
         """Journal a decision about one command, or the proposal of one, where a second person must ask for the same.
 
         Args:
             act: which it is.
-            decision: what it says of which command.
-            evidence: how that is known.
+            say: the decision, by the state and the instant.
             by: who says so.
             left: what the child that the command is has left to this saga to tell.
         """
         saga = self._saga
         await self._at_rest()
         refuse_illegal(act, saga.state)
-        entry = decided(act, decision, saga.state, evidence=evidence, by=by, now=saga.clock.now())
+        entry = say(saga.state, now=saga.clock.now())
         journalled = seconded(act, saga.state, entry) if self._serving.four_eyes.needs_two(act) else entry
         told = left if hears_by_hand(saga.state, journalled) else ()
         await saga.record(journalled, *handed_on(saga.clock.now(), entry.key, told))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.testing.conformance.engines import (
     acts,
+    bulk,
     children,
     crashes,
     decisions,
@@ -28,6 +29,7 @@ _MODULES: Final = (
     rollbacks,
     acts,
     decisions,
+    bulk,
     waits,
     schedules,
     children,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.journal.outcome import Outcome
@@ -64,6 +65,10 @@ class EngineUnderTest(Protocol):
     @property
     def schedules(self) -> Schedules:
         """The facade of schedules, of the same process."""
+
+    @property
+    def bulk(self) -> BulkActs:
+        """The facade of bulk acts, of the same process."""
 
     async def restart(self, definitions: Sequence[Definition] | None = None) -> None:
         """Kill the process that advances sagas, whatever it does, and start another.
@@ -145,6 +150,11 @@ class Stage:
     def schedules(self) -> Schedules:
         """The facade of schedules."""
         return self.engine.schedules
+
+    @property
+    def bulk(self) -> BulkActs:
+        """The facade of bulk acts."""
+        return self.engine.bulk
 
     def request(self, definition: Definition, saga_id: str, order: StartOrderRequest = ORDER) -> StartSaga:
         """What starts a saga."""

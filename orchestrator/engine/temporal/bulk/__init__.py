@@ -1,0 +1,1 @@
+"""Bulk acts as workflows: one carries a bulk act on, others keep its sagas; and the facade over them."""
