@@ -124,14 +124,14 @@ async def started_and_killed(process: Process) -> bulk_pb2.BulkAct:
     return act
 
 
-async def over(address: str, bulk_act_id: str) -> bulk_pb2.BulkAct:
+async def over(address: str, bulk_act_id: str, total: int = SUSPENDED + ORDERS) -> bulk_pb2.BulkAct:
     """A bulk act once it is over; its numbers add up on the way."""
     async with bulk_at(address) as bulk, asyncio.timeout(PATIENCE):
         while True:
             act: bulk_pb2.BulkAct = (
                 await insisting(bulk.GetBulkAct, pb.GetBulkActRequest(bulk_act_id=bulk_act_id))
             ).bulk_act
-            assert sum(each.count for each in act.counts) == act.total == SUSPENDED + ORDERS
+            assert sum(each.count for each in act.counts) == act.total == total
             if act.status == bulk_pb2.BULK_ACT_STATUS_ENDED:
                 return act
             await asyncio.sleep(PAUSE)

@@ -96,8 +96,8 @@ class BulkActWorkflow:
             self._at = self._at._replace(round=number, after=0)
         while self._at.round == number and self._act.status is status:
             if self._growth.is_long:
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(self._at.written())
+                # What was noted before goes on as it was at the start of this run, if nobody says otherwise.
+                workflow.continue_as_new(self._at.written(), memo={names.BULK_MEMO: self._at.written()})
             about = write(bulk_id=self._act.bulk_id, round=number, after=self._at.after)
             asking = workflow.start_activity(
                 names.ASK_BULK,
