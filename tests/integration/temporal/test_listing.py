@@ -8,12 +8,14 @@ import pytest
 
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.finding import listing
+from orchestrator.engine.temporal.opening import WorkerOptions
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import ENDED, Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.testing.conformance.engines.answers import ADA, REJECTED
-from orchestrator.testing.conformance.engines.sagas import RECODED, parcel, sleepy, trip, trip_at_once
+from orchestrator.testing.conformance.engines.sagas import MANY as COMMANDS
+from orchestrator.testing.conformance.engines.sagas import RECODED, long, parcel, sleepy, trip, trip_at_once
 from orchestrator.testing.world.participants import ScriptedParticipants
 from tests.integration.temporal.test_from_outside import served, was_sent
 
@@ -137,3 +139,24 @@ async def test_sagas_whose_definition_is_not_served_here_are_counted_with_the_st
         counts = await elsewhere.sagas.count()
 
     assert [tuple(each) for each in counts] == [("trip", Status.COMPLETED, 2, first.started_at)]
+
+
+async def test_a_list_tells_why_a_saga_rolls_back_also_after_its_workflow_has_gone_on_in_a_new_run(
+    client: Client,
+) -> None:
+    participants = ScriptedParticipants()
+    participants.scripts["CapturePayment"] = [REJECTED]
+    participants.scripts["ReleaseStock"] = [None] * (COMMANDS - 1)
+    options = WorkerOptions(grace=0.0, most_events=60)
+    async with served(client, participants, long, options=options) as stage:
+        answer = stage.hold("ReleaseStock")
+        await stage.start(long, "long-1")
+        await answer.asked.wait()
+
+        async def is_told() -> bool:
+            found, _ = await stage.sagas.search(SagaFilter(statuses=frozenset({Status.COMPENSATING})), 10, "")
+            return bool(found) and found[0].cause is not None and found[0].cause.code is ReasonCode.REJECTED
+
+        await stage.eventually(is_told)
+        answer.give()
+        await stage.comes_to("long-1", Status.COMPENSATED)

@@ -227,7 +227,9 @@ class SagaWorkflow:
         if publishing.is_busy:  # what is not taken by then, the new run tells again
             await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
         opening = write(why="carried", told=saga.told, published=publishing.published)
-        workflow.continue_as_new(args=[opening, journal])
+        # Notes go on as they were at the start of this run, if nobody says otherwise; the journal has what is live.
+        memo = {name: value for name, value in workflow.memo().items() if name != names.LIVE_MEMO}
+        workflow.continue_as_new(args=[opening, journal], memo=memo)
 
     async def _end(self, saga: HostedSaga) -> None:
         children = [
