@@ -11,8 +11,8 @@ class ActNoted(SagaError):
     def __init__(self, saga_id: str, act: str) -> None:
         super().__init__(
             saga_id,
-            f"{act} of saga {saga_id} is noted, but not done yet: the replica that advances the saga, or the one that "
-            "recovers it, carries it out or refuses it; look at the saga later",
+            f"{act} of saga {saga_id} is noted, but not done yet: whoever advances the saga, or recovers it, carries "
+            "it out or refuses it; look at the saga later",
         )
 
 

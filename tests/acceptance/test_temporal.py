@@ -61,6 +61,21 @@ def told_of_a_schedule(address: str) -> dict[str, str]:
     return told
 
 
+def told_of_a_bulk_act(address: str) -> dict[str, str]:
+    """What the command line and the console say of a cancel of all trips: one has completed, one is back."""
+
+    def say(*words: str) -> str:
+        told = run(str(BIN / "orchestrator"), *words, "--address", address)
+        return told.out + told.err
+
+    told = {"done": say("act", "cancel", "--definition", "book_trip", "--reason", "a strike")}
+    told["listed"] = say("bulk", "list")
+    (bulk_id,) = set(re.findall(r"\d{8}-\d{6}-[0-9a-f]{6}", told["done"]))
+    told["exported"] = say("bulk", "export", bulk_id)
+    told["console"] = told_by_the_console(address, f"/bulk/{bulk_id}")
+    return told | {"id": bulk_id}
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[TemporalServer]:
     server = TemporalServer(tmp_path, ["default"], prepared=False)
@@ -94,6 +109,7 @@ def test_a_project_is_served_on_a_temporal_cluster(
         listed = run(str(BIN / "orchestrator"), "list", "--address", address).out
         refused = run(str(BIN / "orchestrator"), "top", "--address", address, "--json")
         told = told_of_a_schedule(address)
+        acted = told_of_a_bulk_act(address)
     assert listed.count("book_trip") == 2
     assert "Temporal keeps no figures" in refused.err + refused.out
     assert re.search(r"started: by hand, by \w+", told["shown"])
@@ -102,7 +118,13 @@ def test_a_project_is_served_on_a_temporal_cluster(
     assert "paused since" in told["paused"]
     assert "is deleted; the sagas that it has started go on" in told["deleted"]
     assert "the last one of this name was deleted at" in told["gone"]
+    assert acted["id"] in acted["listed"]
+    assert {json.loads(line)["answer"] for line in acted["exported"].splitlines()} == {
+        "BULK_ANSWER_DONE",
+        "BULK_ANSWER_EXCLUDED",
+    }
+    assert "a strike" in acted["console"]
     replayed = run(
         str(BIN / "orchestrator"), "engine", "replay", "--engine", server.url("default"), "--sagas", "orchestrator.shop"
     )
-    assert "replayed 0 histories" in replayed.err + replayed.out
+    assert "replayed 2 histories" in replayed.err + replayed.out
