@@ -48,3 +48,5 @@ async def test_a_saga_that_is_resumed_as_a_run_begins_is_resumed_once(client: Cl
         assert sum(isinstance(entry, SagaResumed) for entry in entries) == ROUNDS
         described = await client.get_workflow_handle("saga-1").describe()
         assert described.run_id != described.raw_info.first_run_id, "it has gone on in a new run"
+        await stage.sagas.act(Act.CANCEL, "saga-1", "enough", ADA)
+        await stage.comes_to("saga-1", Status.COMPENSATED)
