@@ -8,6 +8,8 @@ from orchestrator.engine.deciding import needs_second
 from orchestrator.engine.sagas import PATIENCE_SECONDS
 from orchestrator.engine.temporal.acting import Acting
 from orchestrator.engine.temporal.finding.asking import Workflows
+from orchestrator.engine.temporal.finding.looking import Looking
+from orchestrator.engine.temporal.new_workflows import NewWorkflows
 from orchestrator.engine.temporal.wire import text_of
 from orchestrator.errors import ActRefused, InvalidInput, NobodyAnswers, NotOffered, SagaNotFound
 from orchestrator.journal.acts import refuse_illegal
@@ -16,8 +18,7 @@ from orchestrator.journal.fold import fold
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from orchestrator.engine.temporal.finding.asking import Asked
-    from orchestrator.engine.temporal.hosting.hosted import Serving
+    from orchestrator.engine.temporal.hosting.serving import Serving
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.journal.decisions import CommandDecision
@@ -38,9 +39,10 @@ class OneSaga:
     """
 
     def __init__(self, client: Client, serving: Serving, clock: Clock) -> None:
-        self._workflows = Workflows(client)
+        workflows = Workflows(client)
+        self._look = Looking(workflows).look
         self._serving = serving
-        self._acting = Acting(client, self._workflows, self._look, serving.served, clock)
+        self._acting = Acting(client, workflows, NewWorkflows(client), self._look, serving.served, clock)
 
     async def entries(self, saga_id: str) -> list[Entry]:
         """See there."""
@@ -83,9 +85,3 @@ class OneSaga:
                 if attempt == _ATTEMPTS:
                     raise
             attempt += 1
-
-    async def _look(self, saga_id: str) -> Asked:
-        asked = await self._workflows.look(saga_id)
-        if not asked.entries:
-            raise SagaNotFound(saga_id)
-        return asked
