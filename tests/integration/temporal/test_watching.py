@@ -130,7 +130,8 @@ class Watch:
 @asynccontextmanager
 async def watched(client: Client, fetching: Fetching, name: str) -> AsyncIterator[Watch]:
     """A watch of a saga by another process."""
-    other = Client(client.service_client, namespace=client.namespace, interceptors=[fetching])
+    target = client.service_client.config.target_host
+    other = await Client.connect(target, namespace=client.namespace, interceptors=[fetching])
     async with served(other, ScriptedParticipants(), parcel) as watcher:
         watch = Watch(client, watcher, name)
         try:
