@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.journal.keys import compensation_key
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.journal.state import CommandState, Delivery, SagaState
     from orchestrator.journal.waits import SignalState, WaitState
 
 
@@ -49,6 +51,16 @@ def _is_in_time(signal: SignalState, wait: WaitState) -> bool:
 def queued_commands(state: SagaState) -> list[CommandState]:
     """The commands that a queue holds, and whose answers come by a queue, in the order of their intents."""
     return [command for command in state.commands.values() if command.in_queue is not None and command.outcome is None]
+
+
+def unanswered(state: SagaState) -> Iterator[tuple[str, Delivery]]:
+    """What has no outcome, and may be answered by a queue: commands and compensations, each with its key."""
+    for command in state.commands.values():
+        undo = command.compensation
+        if undo is not None and undo.ended_at is None:
+            yield compensation_key(command.key), undo
+        elif undo is None and command.outcome is None and not state.rollback:
+            yield command.key, command
 
 
 def next_due(state: SagaState) -> int:

@@ -88,11 +88,14 @@ class Answered(NamedTuple):
 
     Attributes:
         saga_id: whose command it answers.
-        done: to be called when nobody needs to be told of it any more; else it is told again after a while.
+        is_to: whether it answers this attempt: by the idempotency key of what was sent, and the attempt's number.
+        done: to be called when nobody needs to be told of it any more; else it is told again after a while, to
+            whichever replica is there then.
     """
 
     saga_id: str
-    done: Callable[[], None]
+    is_to: Callable[[str, int], bool]
+    done: Callable[[], object]
 
 
 class Answers(Protocol):

@@ -1,7 +1,7 @@
 r"""Tells the replicas of a group which sagas were answered: each reply to one of them.
 
-Purpose: a parked saga is woken by the reply to its command, on any replica that hears of it. Invariant: a reply counts
-as told only once its saga needs to be told no more; one that a replica has taken along into its death is told again.
+Purpose: a parked saga is woken by the reply to its command, on any replica that hears of it. Invariant: a reply is
+acknowledged only once the engine is done with it; one that a replica has taken along into its death is told again.
 
 ::
 
@@ -21,9 +21,10 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.channels.nats.caller import message_id_of
 from orchestrator.connections.nats import BrokerUnavailableError
 from orchestrator.connections.nats_security import nats_client
-from orchestrator.participant.queued.subjects import replies_consumer
+from orchestrator.participant.queued.subjects import attempt_word, replies_consumer
 from orchestrator.ports.queued import Answered
 
 if TYPE_CHECKING:
@@ -101,17 +102,21 @@ class NatsAnswers:
     async def _tell(self, channel: NatsChannel, message: Msg) -> None:
         done = partial(_acknowledge, message)
         try:
-            saga_id = channel.address.subjects.read_reply(message.subject).saga_id
+            reply = channel.address.subjects.read_reply(message.subject)
         except ValueError:
             done()
             return
-        await self._untold.put(Answered(saga_id, done))
+        await self._untold.put(Answered(reply.saga_id, partial(_is_to, reply.attempt), done))
 
     def _tell_missing(self, channel: NatsChannel, error: Exception) -> None:
         told = f"{channel.address.subjects.replies} at {channel.address.server.place}: {error}"
         if told != self._told_missing:
             self._told_missing = told
             _log.warning("parked sagas are not woken by replies in %s; orchestrator channels create", told)
+
+
+def _is_to(word: str, idempotency_key: str, number: int) -> bool:
+    return word == attempt_word(message_id_of(idempotency_key, number))
 
 
 _acknowledging: set[asyncio.Task[Any]] = set()

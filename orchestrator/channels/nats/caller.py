@@ -97,13 +97,13 @@ class NatsCaller:
         attempt: QueuedAttempt,
     ) -> Outcome:
         """See the port."""
-        message_id = _message_id(echoed_key(metadata), attempt.number)
+        message_id = message_id_of(echoed_key(metadata), attempt.number)
         return await self._delivered(request, metadata, timeout, attempt, message_id)
 
     async def is_answered(self, saga_id: str, idempotency_key: str, number: int) -> bool:
         """See the port."""
         try:
-            return await self._line.replies.find(saga_id, _message_id(idempotency_key, number)) is not None
+            return await self._line.replies.find(saga_id, message_id_of(idempotency_key, number)) is not None
         except (BrokerUnavailableError, BrokerRefusedError):
             return False
 
@@ -179,7 +179,8 @@ class NatsCaller:
                 return stored.duplicate
 
 
-def _message_id(idempotency_key: str, number: int) -> str:
+def message_id_of(idempotency_key: str, number: int) -> str:
+    """The id of the message that makes this attempt: the same from every replica, and after every restart."""
     return f"{idempotency_key}#{number}"
 
 

@@ -1,17 +1,22 @@
 r"""Wakes the parked sagas whose commands were answered by a queue.
 
 Purpose: a saga that waits for a participant which was away goes on as soon as that has answered, on whichever replica
-hears of it. Invariant: the answer itself is not carried here; the saga finds it when it goes on. So a wake that is
-lost, comes twice, or is about a saga that has gone on, changes nothing.
+hears of it. Invariant: the answer itself is not carried here; the saga finds it when it goes on. A replica is done with
+an answer only once its saga has what came of it, or rests for another reason: so whoever dies, another one is told. A
+wake that comes twice, or is about a saga that has gone on, changes nothing.
 
 ::
 
-    an answer has come ──▶ live here: it is handed over by its channel
-                     ├───▶ parked: claimed, woken, and it goes on with the answer
-                     └───▶ live elsewhere, ended, suspended: nothing: its replica finds the answer
+    an answer is told ──▶ parked for it ────────────▶ claimed and woken: it goes on, and finds the answer
+                     ├──▶ live, here or elsewhere ──▶ its channel hands it over; or it is being parked just now
+                     └──▶ ended, suspended, parked for something else ──▶ done
 
-An answer may come while the saga is being parked, and be taken for that of a saga that is live elsewhere. So who has
-parked a saga looks once whether it is answered. What nobody hears of, the timers wake when no answer can come any more.
+    a moment later ──▶ has the saga what came of it? ──yes──▶ done
+                                                    └──no───▶ nothing; the queue tells of it again
+
+Who has parked a saga looks once whether it is answered, and so most of those that came in between are woken at once.
+Where that replica dies first, the answer is told again: it was nobody's yet. What nobody is told of, the timers wake
+when no answer can come any more.
 """
 
 from __future__ import annotations
@@ -23,11 +28,11 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import idempotency_key
-from orchestrator.journal.state import Status
-from orchestrator.journal.waiting import queued_commands
+from orchestrator.journal.state import CLAIMABLE, Status
+from orchestrator.journal.waiting import queued_commands, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Collection, Coroutine, Sequence
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.state import SagaState
@@ -38,6 +43,8 @@ _log = logging.getLogger(__name__)
 _PAUSE_SECONDS: Final = 0.05
 """Between those that came at once: others may have come by then, and are looked up by the same query."""
 _ROOM_SECONDS: Final = 0.25
+_MOMENT_SECONDS: Final = 2.0
+"""After it, most sagas have what came of their answer; a queue that holds many answers back tells of no others."""
 
 
 class WakingByAnswers:
@@ -84,17 +91,55 @@ class WakingByAnswers:
                 await clock.sleep(_ROOM_SECONDS)
 
     async def _take(self, answered: Sequence[Answered]) -> None:
-        """Wake those that are parked; one that cannot be looked up now is told of again."""
-        resting = [each for each in answered if each.saga_id not in self._worker.live]
+        left = await self._settle(answered, reads=False)
+        if left:
+            self._start(self._settle_in_a_moment(left))
+
+    async def _settle_in_a_moment(self, answered: Sequence[Answered]) -> None:
+        await self._worker.adapters.clock.sleep(_MOMENT_SECONDS)
+        await self._settle(answered, reads=True)
+
+    async def _settle(self, answered: Sequence[Answered], *, reads: bool) -> Sequence[Answered]:
+        """Wake what is parked, and be done with the answers that their sagas have, or do not need; the others.
+
+        Args:
+            answered: those that were told.
+            reads: also read the journals of sagas that are advanced elsewhere; else those may need their answers.
+        """
+        live, journal = self._worker.live, self._worker.adapters.journal
         try:
-            records = await self._worker.adapters.journal.find_each(sorted({each.saga_id for each in resting}))
+            resting = {each.saga_id for each in answered if each.saga_id not in live}
+            records = await journal.find_each(sorted(resting)) if resting else []
             parked = [record.saga_id for record in records if record.status is Status.WAITING]
-            await asyncio.gather(*map(self._wake, parked))
+            woken = await asyncio.gather(*map(self._wake, parked))
+            going_on = {record.saga_id for record in records if record.status in CLAIMABLE}
+            going_on |= {saga_id for saga_id, goes_on in zip(parked, woken, strict=True) if goes_on}
+            needed = [await self._is_needed(each, going_on, reads=reads) for each in answered]
         except JournalError as error:
             _log.debug("answered sagas cannot be looked for: %s", error)
-            answered = [each for each in answered if each not in resting]
-        for each in answered:
-            each.done()
+            return answered
+        for each, is_needed in zip(answered, needed, strict=True):
+            if not is_needed:
+                each.done()
+        return [each for each, is_needed in zip(answered, needed, strict=True) if is_needed]
+
+    async def _is_needed(self, answered: Answered, going_on: Collection[str], *, reads: bool) -> bool:
+        """Whether a saga still needs to hear of an answer, or may."""
+        saga_id = answered.saga_id
+        executor = self._worker.live.get(saga_id)
+        if executor is not None:
+            if not executor.has_written:
+                return True  # as its journal says, it may still be parked
+            # Of what it has recorded since, nothing need be durable: who recovers it looks for the answer first.
+            state = executor.state
+        elif saga_id not in going_on or not reads:
+            return saga_id in going_on
+        else:
+            state = fold(saga_id, await self._worker.adapters.journal.read(saga_id))
+        return any(
+            answered.is_to(idempotency_key(saga_id, key), delivery.attempt_by_queue)
+            for key, delivery in unanswered(state)
+        )
 
     async def _look(self, state: SagaState) -> None:
         for command in queued_commands(state):
@@ -109,8 +154,8 @@ class WakingByAnswers:
                     _log.debug("saga %s is answered, and cannot be woken: %s", state.saga_id, error)
                 return
 
-    async def _wake(self, saga_id: str) -> None:
-        """Go on with a saga that is parked for an answer; nothing where it is not, by now.
+    async def _wake(self, saga_id: str) -> bool:
+        """Go on with a saga that is parked for an answer; whether it goes on, here or elsewhere.
 
         Raises:
             JournalError: it stays parked.
@@ -119,11 +164,13 @@ class WakingByAnswers:
         entries = await worker.adapters.journal.read(saga_id)
         state = fold(saga_id, entries)
         if state.status is not Status.WAITING or not queued_commands(state):
-            return
+            return state.status in CLAIMABLE
         claim = await worker.adapters.journal.claim_resting(worker.owner, saga_id)
         if claim is None:
-            return
+            return True
         entries = await worker.adapters.journal.read(saga_id)
         state = fold(saga_id, entries)
         if state.status is Status.WAITING and queued_commands(state):
             worker.recover(claim, entries, state, going_on=[worker.woken("answer")])
+            return True
+        return state.status in CLAIMABLE

@@ -86,6 +86,11 @@ class Executor:
         """The fencing token of the claim under which it advances the saga."""
         return self._writer.token
 
+    @property
+    def has_written(self) -> bool:
+        """Something that it has recorded is durable: first of all, that the saga starts, or goes on."""
+        return self._writer.has_written
+
     def launch(self, rollback: Reason | None = None) -> None:
         """Begin, in a task of its own; with a reason to roll back, backward."""
         task = asyncio.ensure_future(self._run.run(rollback))

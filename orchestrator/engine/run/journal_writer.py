@@ -64,6 +64,7 @@ class SagaWriter:
         on_change: called after each recorded entry; for watchers.
         token: the fencing token of the claim.
         started: done when the saga's first entries are durable; raises what the journal raised.
+        has_written: something that was recorded here is durable.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class SagaWriter:
         "_owner",
         "_sequence",
         "_tells_life",
+        "has_written",
         "on_change",
         "started",
         "state",
@@ -101,6 +103,7 @@ class SagaWriter:
     ) -> None:
         self.state = state
         self.on_change: Callable[[], None] | None = None
+        self.has_written = False
         self._journal = journal
         self._observer = observer
         self._owner = owner
@@ -201,6 +204,7 @@ class SagaWriter:
             self.started.set_result(None)
             failpoints.reach("started", "")
         if error is None:
+            self.has_written = True
             self._observer.journalled(self.state, append.entries)
             if append.outbox and self._on_told is not None:
                 self._on_told()

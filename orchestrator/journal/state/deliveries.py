@@ -57,6 +57,13 @@ class Delivery:
         self.interrupted = False
         self.failed_at = 0
 
+    @property
+    def attempt_by_queue(self) -> int:
+        """The number of the attempt over a queue that goes on, or is made next."""
+        if self.in_queue is not None:
+            return self.in_queue.attempt
+        return self.attempts if self.interrupted else self.attempts + 1
+
     def interrupt(self) -> None:
         """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown."""
         if self.in_queue is None:

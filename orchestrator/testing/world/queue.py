@@ -10,6 +10,8 @@ r"""A queue between replicas and participants, in virtual time: either side may 
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.status_code import StatusCode
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.world.network import Network
 
 QUEUE_SECONDS: Final = 3600.0
+TELLS_AGAIN_SECONDS: Final = 30.0
 
 _EXPIRED: Final = Retry(Failure(StatusCode.DEADLINE_EXCEEDED, "not executed", EXPIRED_IN_QUEUE))
 _AWAY: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "no connection to the queue"))
@@ -47,6 +50,13 @@ class Message(NamedTuple):
     expires_at: int
 
 
+class Told(NamedTuple):
+    """Which message is answered, and whose command it was."""
+
+    message_id: str
+    saga_id: str
+
+
 class VirtualQueue:
     """The queue of one world.
 
@@ -60,6 +70,7 @@ class VirtualQueue:
         queue_seconds: for how long a command may wait.
         published: the message ids of all that was published, in order; one that the queue has dropped, too.
         answers: what the participants answered, by message id.
+        owed: the message ids of the answers that a replica was told, and of which it has not said that it is done.
     """
 
     def __init__(self, network: Network, clock: Clock) -> None:
@@ -70,13 +81,14 @@ class VirtualQueue:
         self._seen: set[str] = set()
         self._held: dict[str, Message] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self._untold: asyncio.Queue[str] = asyncio.Queue()
+        self._untold: asyncio.Queue[Told] = asyncio.Queue()
         self._working: set[asyncio.Task[None]] = set()
         self.is_there = True
         self.tells = True
         self.queue_seconds = QUEUE_SECONDS
         self.published: list[str] = []
         self.answers: dict[str, Outcome] = {}
+        self.owed: set[str] = set()
 
     def go_away(self) -> None:
         """The participants take nothing from now on."""
@@ -105,15 +117,25 @@ class VirtualQueue:
             self._waiting.setdefault(message_id, []).append(waiting)
             await waiting
 
-    async def told(self) -> Sequence[Answered]:
-        """See :class:`~orchestrator.ports.queued.Answers`."""
-        saga_id = await self._untold.get()
-        return [Answered(saga_id, lambda: None)]
+    async def next_told(self) -> Told:
+        """What a replica is to be told next, as soon as there is something."""
+        return await self._untold.get()
 
-    def tell_again(self, answered: Sequence[Answered]) -> None:
-        """Who was told of these has died."""
-        for each in answered:
-            self._untold.put_nowait(each.saga_id)
+    def tell(self, told: Told) -> None:
+        """Tell a replica of an answer, as soon as one asks."""
+        self._untold.put_nowait(told)
+
+    def owe(self, told: Told) -> Answered:
+        """What a replica is told. Unless it is done with it before, one is told again after a while."""
+        self.owed.add(told.message_id)
+        # In no process: the queue tells again although this one has died.
+        Context().run(self._clock.call_after, TELLS_AGAIN_SECONDS, partial(self._tell_again, told))
+        return Answered(told.saga_id, partial(_is_to, told.message_id), partial(self.owed.discard, told.message_id))
+
+    def _tell_again(self, told: Told) -> None:
+        if told.message_id in self.owed:
+            self.owed.discard(told.message_id)
+            self.tell(told)
 
     def _take(self, message_id: str) -> None:
         task = asyncio.ensure_future(self._execute(message_id, self._held.pop(message_id)))
@@ -131,7 +153,7 @@ class VirtualQueue:
             if not waiting.done():
                 waiting.set_result(None)
         if self.tells:
-            self._untold.put_nowait(message.saga_id)
+            self.tell(Told(message_id, message.saga_id))
 
 
 class QueueConnection:
@@ -153,11 +175,11 @@ class QueueConnection:
     async def come(self) -> Sequence[Answered]:
         """See :class:`~orchestrator.ports.queued.Answers`."""
         await self.unless_crashed()
-        answered = await self.queue.told()
+        told = await self.queue.next_told()
         if self.process.crashed:
-            self.queue.tell_again(answered)
+            self.queue.tell(told)  # it had died before, and asked no more
         await self.unless_crashed()
-        return answered
+        return [self.queue.owe(told)]
 
     async def unless_crashed(self) -> None:
         """Return where the process runs."""
@@ -217,6 +239,10 @@ class VirtualQueueCaller:
             late.cancel()
         await connection.unless_crashed()
         return connection.queue.answers.get(message_id, _NO_ANSWER)
+
+
+def _is_to(message_id: str, idempotency_key: str, number: int) -> bool:
+    return message_id == _id_of(idempotency_key, number)
 
 
 def _id_of(idempotency_key: str, number: int) -> str:

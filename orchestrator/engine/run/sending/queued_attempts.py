@@ -71,11 +71,7 @@ class QueuedAttempts:
     @staticmethod
     def number_of(binding: Binding, delivery: Delivery) -> int:
         """The number of the attempt that is to be made, or resumed."""
-        if binding.queued is None:
-            return delivery.attempts + 1
-        if delivery.in_queue is not None:
-            return delivery.in_queue.attempt
-        return delivery.attempts if delivery.interrupted else delivery.attempts + 1
+        return delivery.attempts + 1 if binding.queued is None else delivery.attempt_by_queue
 
     def next_of(self, binding: Binding, delivery: Delivery, timeout: float, until: int) -> QueuedAttempt | None:
         """The attempt that is to be made, or resumed; ``None`` where the command is not delivered over a queue.
