@@ -36,6 +36,15 @@ def world(world_of: Callable[..., EngineWorld]) -> EngineWorld:
     return world_of(trip)
 
 
+@pytest.fixture
+async def shared_world() -> AsyncIterator[EngineWorld]:
+    """A world of several replicas, in which time passes only where a test lets it."""
+    world = EngineWorld(trip, shared=True)
+    yield world
+    world.check_promises()
+    await world.end()
+
+
 @pytest.fixture(autouse=True)
 def _no_failpoints() -> Iterator[None]:
     yield

@@ -2,82 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
-
-import pytest
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.sagas import WaitReason
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status, StepOutcome
-from orchestrator.testing.world.queue import TELLS_AGAIN_SECONDS
-from tests.support.engine_world import (
-    BACKWARD,
-    FORWARD,
-    SAGA,
-    Answer,
-    EngineWorld,
-    altered,
-    rejected,
-    trip,
-    turns,
-    until,
-)
+from tests.support.engine_world import BACKWARD, FORWARD, SAGA, EngineWorld, altered, rejected, trip, turns, until
+from tests.support.queued_sagas import PRICING, RESERVING, kinds, let_park, parked
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from orchestrator.ports.journal import Append
-    from orchestrator.testing.world.queue import VirtualQueue
-    from tests.support.engine_world import EngineProcess
 
     WorldOf = Callable[..., EngineWorld]
-
-RESERVING = "InventoryService.ReserveStock#1"
-PRICING = "PricingService.PriceOrder#1"
-
-
-@pytest.fixture
-async def shared_world() -> AsyncIterator[EngineWorld]:
-    """A world of several replicas, in which time passes only where a test lets it."""
-    world = EngineWorld(trip, shared=True)
-    yield world
-    world.check_promises()
-    await world.end()
-
-
-async def parked(world: EngineWorld) -> tuple[EngineProcess, VirtualQueue]:
-    """A replica whose saga is parked, because the participants are away."""
-    queue = world.by_queue()
-    queue.go_away()
-    process = await world.open()
-    await process.worker.start(world.order())
-    await let_park(world)
-    return process, queue
-
-
-async def let_park(world: EngineWorld) -> None:
-    """Let the time pass after which a saga is parked."""
-    await let_pass_until(world, lambda: e.SagaParked in kinds(world))
-
-
-async def let_pass_until(world: EngineWorld, condition: Callable[[], object]) -> None:
-    """Let seconds pass until the condition holds."""
-    for _ in range(20):
-        await turns()
-        if condition():
-            return
-        world.clock.advance(1.0)
-    raise AssertionError(world.entries())
-
-
-def kinds(world: EngineWorld) -> list[type[e.Entry]]:
-    return [type(entry) for entry in world.entries()]
 
 
 async def test_a_saga_goes_through_a_queue_as_through_calls_and_journals_nothing_more(world: EngineWorld) -> None:
@@ -151,128 +94,6 @@ async def test_an_answer_that_comes_while_the_saga_is_being_parked_wakes_it(worl
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert [entry.why for entry in world.entries() if isinstance(entry, e.SagaWoken)] == ["answer"]
-
-
-async def being_parked(world: EngineWorld, process: EngineProcess) -> None:
-    """The saga of the world is being parked on this replica: what says so is on its way to the journal."""
-    await let_pass_until(world, lambda: e.CommandQueued in kinds(world))
-    process.journal.journal_is = "held"
-    await let_pass_until(world, lambda: process.worker.live[SAGA].state.status is Status.WAITING)
-
-
-def park_and_crash(world: EngineWorld, process: EngineProcess) -> None:
-    """That is durable now, and the replica dies before it hears of it."""
-    process.journal.cut_after, process.journal.loses_acknowledgement = len(world.entries()) + 1, True
-    process.journal.switch("up")
-    assert process.is_dead
-    assert kinds(world)[-1] is e.SagaParked
-
-
-async def test_an_answer_to_a_saga_that_is_being_parked_outlives_the_crash_of_its_replica(world: EngineWorld) -> None:
-    queue = world.by_queue()
-    queue.go_away()
-    process = await world.open()
-    await process.worker.start(world.order())
-    await being_parked(world, process)
-    queue.come_back()
-    await until(lambda: queue.owed)
-    await turns()
-    park_and_crash(world, process)
-    world.crash()
-    await world.open()
-    await turns()
-    assert world.state().status is Status.WAITING
-    world.clock.advance(TELLS_AGAIN_SECONDS)
-
-    assert (await world.stopped()).status is Status.COMPLETED
-    assert world.participants.methods() == FORWARD
-    assert [entry.why for entry in world.entries() if isinstance(entry, e.SagaWoken)] == ["answer"]
-
-
-async def test_so_does_one_of_which_another_replica_is_told(shared_world: EngineWorld) -> None:
-    world = shared_world
-    queue = world.by_queue()
-    world.clock.hold_from = 0.0
-    queue.go_away()
-    listening, process = await world.open(), await world.open()
-    await process.worker.start(world.order())
-    await being_parked(world, process)
-    queue.come_back()
-    await until(lambda: queue.owed)
-    await turns()
-    park_and_crash(world, process)
-    await world.let_pass(TELLS_AGAIN_SECONDS + 1)
-
-    assert (await world.stopped()).status is Status.COMPLETED
-    assert world.participants.methods() == FORWARD
-    assert [entry.owner for entry in world.entries() if isinstance(entry, e.SagaWoken)] == [listening.worker.owner]
-
-
-async def test_so_does_one_whose_saga_was_being_woken(world: EngineWorld) -> None:
-    process, queue = await parked(world)
-    process.journal.journal_is = "held"
-    queue.come_back()
-    await until(lambda: process.worker.live)
-    world.clock.advance(2.0)
-    await turns()
-    world.crash()
-    await world.open()
-    await turns()
-    assert world.state().status is Status.WAITING
-    world.clock.advance(TELLS_AGAIN_SECONDS)
-
-    assert (await world.stopped()).status is Status.COMPLETED
-    assert world.participants.methods() == FORWARD
-
-
-async def test_so_does_one_whose_saga_was_being_cancelled_and_needs_it_no_more(world: EngineWorld) -> None:
-    process, queue = await parked(world)
-    process.journal.journal_is = "held"
-    cancelling = asyncio.ensure_future(process.acts.cancel(SAGA, "enough", Actor("ada")))
-    await until(lambda: process.worker.live and process.worker.live[SAGA].state.rollback)
-    queue.come_back()
-    await until(lambda: queue.owed)
-    await turns()
-    world.crash()
-    await world.open()
-    world.clock.advance(TELLS_AGAIN_SECONDS)
-
-    assert (await world.stopped()).status is Status.COMPLETED
-    assert not cancelling.done()
-
-
-async def test_a_replica_is_told_once_of_each_answer_that_its_saga_has(world: EngineWorld) -> None:
-    queue = world.by_queue()
-    process = await world.open()
-    await process.run()
-    await turns()
-    world.clock.advance(2.0)
-    await turns()
-
-    assert len(queue.answers) == len(FORWARD)
-    assert not queue.owed
-
-
-async def test_an_answer_to_a_saga_that_another_replica_advances_is_done_with_once_that_one_has_it(
-    shared_world: EngineWorld,
-) -> None:
-    world = shared_world
-    queue = world.by_queue()
-    world.clock.hold_from = 0.0
-    reserving = Answer()
-    world.participants.scripts["ReserveStock"] = [reserving]
-    await world.open()
-    process = await world.open()
-    await process.worker.start(world.order())
-    await until(lambda: reserving.asked)
-    assert queue.owed == {f"{SAGA}/{PRICING}#1"}
-    await world.let_pass(2.0)
-
-    assert not queue.owed
-    reserving.give()
-    await world.let_pass(4.0)
-    assert (await world.stopped()).status is Status.COMPLETED
-    assert not queue.owed
 
 
 async def test_a_command_that_has_expired_is_not_executed_and_its_attempt_had_no_effect(world: EngineWorld) -> None:

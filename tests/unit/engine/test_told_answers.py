@@ -1,0 +1,123 @@
+"""Replicas are told of the answers that come by a queue: once, and again where one has died before its saga had it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
+from orchestrator.journal.state import Status
+from orchestrator.testing.world.queue import TELLS_AGAIN_SECONDS
+from tests.support.engine_world import FORWARD, SAGA, Answer, turns, until
+from tests.support.queued_sagas import PRICING, being_parked, park_and_crash, parked
+
+if TYPE_CHECKING:
+    from tests.support.engine_world import EngineWorld
+
+
+async def test_an_answer_to_a_saga_that_is_being_parked_outlives_the_crash_of_its_replica(world: EngineWorld) -> None:
+    queue = world.by_queue()
+    queue.go_away()
+    process = await world.open()
+    await process.worker.start(world.order())
+    await being_parked(world, process)
+    queue.come_back()
+    await until(lambda: queue.owed)
+    await turns()
+    park_and_crash(world, process)
+    world.crash()
+    await world.open()
+    await turns()
+    assert world.state().status is Status.WAITING
+    world.clock.advance(TELLS_AGAIN_SECONDS)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == FORWARD
+    assert [entry.why for entry in world.entries() if isinstance(entry, e.SagaWoken)] == ["answer"]
+
+
+async def test_so_does_one_of_which_another_replica_is_told(shared_world: EngineWorld) -> None:
+    world = shared_world
+    queue = world.by_queue()
+    world.clock.hold_from = 0.0
+    queue.go_away()
+    listening, process = await world.open(), await world.open()
+    await process.worker.start(world.order())
+    await being_parked(world, process)
+    queue.come_back()
+    await until(lambda: queue.owed)
+    await turns()
+    park_and_crash(world, process)
+    await world.let_pass(TELLS_AGAIN_SECONDS + 1)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == FORWARD
+    assert [entry.owner for entry in world.entries() if isinstance(entry, e.SagaWoken)] == [listening.worker.owner]
+
+
+async def test_so_does_one_whose_saga_was_being_woken(world: EngineWorld) -> None:
+    process, queue = await parked(world)
+    process.journal.journal_is = "held"
+    queue.come_back()
+    await until(lambda: process.worker.live)
+    world.clock.advance(2.0)
+    await turns()
+    world.crash()
+    await world.open()
+    await turns()
+    assert world.state().status is Status.WAITING
+    world.clock.advance(TELLS_AGAIN_SECONDS)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == FORWARD
+
+
+async def test_so_does_one_whose_saga_was_being_cancelled_and_needs_it_no_more(world: EngineWorld) -> None:
+    process, queue = await parked(world)
+    process.journal.journal_is = "held"
+    cancelling = asyncio.ensure_future(process.acts.cancel(SAGA, "enough", Actor("ada")))
+    await until(lambda: process.worker.live and process.worker.live[SAGA].state.rollback)
+    queue.come_back()
+    await until(lambda: queue.owed)
+    await turns()
+    world.crash()
+    await world.open()
+    world.clock.advance(TELLS_AGAIN_SECONDS)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert not cancelling.done()
+
+
+async def test_a_replica_is_told_once_of_each_answer_that_its_saga_has(world: EngineWorld) -> None:
+    queue = world.by_queue()
+    process = await world.open()
+    await process.run()
+    await turns()
+    world.clock.advance(2.0)
+    await turns()
+
+    assert len(queue.answers) == len(FORWARD)
+    assert not queue.owed
+
+
+async def test_an_answer_to_a_saga_that_another_replica_advances_is_done_with_once_that_one_has_it(
+    shared_world: EngineWorld,
+) -> None:
+    world = shared_world
+    queue = world.by_queue()
+    world.clock.hold_from = 0.0
+    reserving = Answer()
+    world.participants.scripts["ReserveStock"] = [reserving]
+    await world.open()
+    process = await world.open()
+    await process.worker.start(world.order())
+    await until(lambda: reserving.asked)
+    assert queue.owed == {f"{SAGA}/{PRICING}#1"}
+    await world.let_pass(2.0)
+
+    assert not queue.owed
+    reserving.give()
+    await world.let_pass(4.0)
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert not queue.owed
