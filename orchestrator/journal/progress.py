@@ -135,4 +135,5 @@ def _state_of(state: SagaState, command: CommandState, under_way: CompensationSt
         return StepState.COMPENSATING
     if command.outcome is not None:
         return _SETTLED[command.outcome]
-    return StepState.IN_PROGRESS if state.status in {Status.RUNNING, Status.WAITING} else StepState.UNKNOWN
+    goes_forward = state.status in {Status.RUNNING, Status.WAITING} and state.rollback is None
+    return StepState.IN_PROGRESS if goes_forward else StepState.UNKNOWN

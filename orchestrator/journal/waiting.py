@@ -6,14 +6,14 @@ their arrival, to the waits in the order in which they began.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.journal.keys import compensation_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.journal.state import CommandState, Delivery, SagaState
+    from orchestrator.journal.state import Delivery, InQueue, SagaState
     from orchestrator.journal.waits import SignalState, WaitState
 
 
@@ -48,9 +48,37 @@ def _is_in_time(signal: SignalState, wait: WaitState) -> bool:
     return not wait.due_at or signal.position <= wait.signals_before or signal.received_at < wait.due_at
 
 
-def queued_commands(state: SagaState) -> list[CommandState]:
-    """The commands that a queue holds, and whose answers come by a queue, in the order of their intents."""
-    return [command for command in state.commands.values() if command.in_queue is not None and command.outcome is None]
+class Held(NamedTuple):
+    """A command or a compensation that a queue holds, and whose answer comes by a queue.
+
+    Attributes:
+        key: its own.
+        method: the full name of its rpc.
+        delivery: how far it has come.
+        in_queue: the attempt that the queue holds.
+    """
+
+    key: str
+    method: str
+    delivery: Delivery
+    in_queue: InQueue
+
+
+def held_by_queues(state: SagaState) -> list[Held]:
+    """What a saga waits for that comes by a queue. One that rolls back waits for its compensations alone."""
+    held: list[Held] = []
+    for command in state.commands.values():
+        undo = command.compensation
+        if undo is not None and undo.in_queue is not None and undo.ended_at is None and not command.skipped:
+            held.append(Held(compensation_key(command.key), undo.method, undo, undo.in_queue))
+        if command.in_queue is not None and command.outcome is None and not state.rollback:
+            held.append(Held(command.key, command.method, command, command.in_queue))
+    return held
+
+
+def rests(state: SagaState) -> bool:
+    """Whether something may come that a saga waits for. Else it has something to do."""
+    return bool(held_by_queues(state)) or (not state.rollback and bool(open_waits(state)))
 
 
 def unanswered(state: SagaState) -> Iterator[tuple[str, Delivery]]:
@@ -66,10 +94,13 @@ def unanswered(state: SagaState) -> Iterator[tuple[str, Delivery]]:
 def next_due(state: SagaState) -> int:
     """When a saga has to be advanced, whatever comes; 0 for never.
 
-    At its next timer, when an answer can come by a queue no more, or for its deadline's sake.
+    At its next timer, when an answer can come by a queue no more, or for its deadline's sake. The timers and the
+    deadline of a saga that rolls back are over.
     """
-    times = [wait.due_at for wait in open_waits(state) if wait.due_at]
-    times += [command.in_queue.until for command in queued_commands(state) if command.in_queue is not None]
+    times = [held.in_queue.until for held in held_by_queues(state)]
+    if state.rollback:
+        return min(times, default=0)
+    times += [wait.due_at for wait in open_waits(state) if wait.due_at]
     if state.forward_until and not state.pivoted:
         times.append(state.forward_until)
     elif state.deadline_at and not state.overdue:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.journal import entries as e
 from orchestrator.journal.state import Status
-from tests.support.engine_world import SAGA, turns
+from tests.support.engine_world import SAGA, rejected, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +60,21 @@ def park_and_crash(world: EngineWorld, process: EngineProcess) -> None:
     process.journal.switch("up")
     assert process.is_dead
     assert kinds(world)[-1] is e.SagaParked
+
+
+async def going_back(world: EngineWorld) -> tuple[EngineProcess, VirtualQueue]:
+    """A replica whose saga begins to roll back: its shipment is refused, and then the participants are away."""
+    queue = world.by_queue()
+    world.participants.scripts["ArrangeShipment"] = [rejected()]
+    world.participants.on_call = lambda command, _: queue.go_away() if command.method == "ArrangeShipment" else None
+    process = await world.open()
+    await process.worker.start(world.order())
+    return process, queue
+
+
+async def parked_going_back(world: EngineWorld) -> tuple[EngineProcess, VirtualQueue]:
+    """The same, once the saga is parked: its first compensation is in the queue."""
+    process, queue = await going_back(world)
+    await let_park(world)
+    await turns()
+    return process, queue

@@ -83,7 +83,9 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     STATUS_RUNNING: _Status.ValueType  # 1
     """It goes forward."""
     STATUS_WAITING: _Status.ValueType  # 2
-    """It waits for a timer, for a signal, or for its turn to begin."""
+    """It waits for a timer, for a signal, for an answer by a queue, or for its turn to begin. It may be rolling back: then
+    its reason says why.
+    """
     STATUS_COMPLETED: _Status.ValueType  # 3
     """It ended; every effect stands."""
     STATUS_COMPENSATING: _Status.ValueType  # 4
@@ -103,7 +105,9 @@ STATUS_UNSPECIFIED: Status.ValueType  # 0
 STATUS_RUNNING: Status.ValueType  # 1
 """It goes forward."""
 STATUS_WAITING: Status.ValueType  # 2
-"""It waits for a timer, for a signal, or for its turn to begin."""
+"""It waits for a timer, for a signal, for an answer by a queue, or for its turn to begin. It may be rolling back: then
+its reason says why.
+"""
 STATUS_COMPLETED: Status.ValueType  # 3
 """It ended; every effect stands."""
 STATUS_COMPENSATING: Status.ValueType  # 4

@@ -38,6 +38,7 @@ _WHY: Final = {
     ReasonCode.ENGINE_FAILED: "the orchestrator itself could not go on",
     ReasonCode.REJECTED_AFTER_PIVOT: "a step was refused that can only go forward",
 }
+_WAITS_MEANWHILE: Final = " It waits, and uses no memory while it does."
 # So many steps are named of those that come.
 _AHEAD: Final = 3
 
@@ -58,6 +59,9 @@ def _standing(state: SagaState, status: Status) -> Sentence:  # noqa: PLR0911 - 
         case Status.WAITING:
             if state.queued is not None:
                 return ("It has not begun: it has been queued since ", Instant(state.queued.since), ".")
+            if state.rollback is not None:
+                since = Instant(state.rollback_at)
+                return ("It has been rolling back since ", since, *_because(state.rollback), _WAITS_MEANWHILE)
             return (f"It waits, and uses no memory while it does{_past_pivot(state)}.",)
         case Status.COMPENSATING:
             return ("It has been rolling back since ", Instant(state.rollback_at), *_because(state.rollback))
@@ -137,6 +141,8 @@ def coming(state: SagaState, plan: Plan | None, waiting: Sequence[Waiting]) -> l
         case Status.SUSPENDED:
             return [("Nothing, until an operator decides.",)]
         case Status.COMPENSATING:
+            return [_rolling_back(state)]
+        case Status.WAITING if state.rollback is not None:
             return [_rolling_back(state)]
         case Status.WAITING | Status.RUNNING:
             return [*_forward(state, plan, waiting), *_deadline(state)]

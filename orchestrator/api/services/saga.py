@@ -224,5 +224,9 @@ class SagaService(SagaServiceServicer):
         suspended, cause = record.status is Status.SUSPENDED, record.cause
         reason = None if cause is None else Reason(cause.code, cause.message)
         reason = await suspension_of(self._sagas, record.saga_id) if suspended else reason
-        waits = record.status is Status.WAITING or self._sagas.is_live(record.saga_id)
-        return record_view(record, reason, self._sagas.waiting(await self._sagas.get(record.saga_id)) if waits else ())
+        if record.status is not Status.WAITING and not self._sagas.is_live(record.saga_id):
+            return record_view(record, reason, ())
+        state = await self._sagas.get(record.saga_id)
+        if record.status is Status.WAITING:
+            reason = state.rollback  # the store tells no cause of one that is parked while it goes back
+        return record_view(record, reason, self._sagas.waiting(state))

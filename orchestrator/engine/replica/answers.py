@@ -1,4 +1,4 @@
-r"""Wakes the parked sagas whose commands were answered by a queue.
+r"""Wakes the parked sagas whose commands, or compensations, were answered by a queue.
 
 Purpose: a saga that waits for a participant which was away goes on as soon as that has answered, on whichever replica
 hears of it. Invariant: the answer itself is not carried here; the saga finds it when it goes on. A replica is done with
@@ -29,7 +29,7 @@ from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.state import CLAIMABLE, Status
-from orchestrator.journal.waiting import queued_commands, unanswered
+from orchestrator.journal.waiting import held_by_queues, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
@@ -74,7 +74,7 @@ class WakingByAnswers:
 
     def note_parked(self, state: SagaState) -> None:
         """A saga was parked here: an answer may have come before."""
-        if any(self._worker.bindings.by_name(command.method) for command in queued_commands(state)):
+        if held_by_queues(state):
             self._start(self._look(state))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -142,12 +142,12 @@ class WakingByAnswers:
         )
 
     async def _look(self, state: SagaState) -> None:
-        for command in queued_commands(state):
-            binding = self._worker.bindings.by_name(command.method)
-            if binding is None or binding.queued is None or command.in_queue is None:
+        for held in held_by_queues(state):
+            binding = self._worker.bindings.by_name(held.method)
+            if binding is None or binding.queued is None:
                 continue
-            key = idempotency_key(state.saga_id, command.key)
-            if await binding.queued.is_answered(state.saga_id, key, command.in_queue.attempt):
+            key = idempotency_key(state.saga_id, held.key)
+            if await binding.queued.is_answered(state.saga_id, key, held.in_queue.attempt):
                 try:
                     await self._wake(state.saga_id)
                 except JournalError as error:
@@ -163,14 +163,14 @@ class WakingByAnswers:
         worker = self._worker
         entries = await worker.adapters.journal.read(saga_id)
         state = fold(saga_id, entries)
-        if state.status is not Status.WAITING or not queued_commands(state):
+        if state.status is not Status.WAITING or not held_by_queues(state):
             return state.status in CLAIMABLE
         claim = await worker.adapters.journal.claim_resting(worker.owner, saga_id)
         if claim is None:
             return True
         entries = await worker.adapters.journal.read(saga_id)
         state = fold(saga_id, entries)
-        if state.status is Status.WAITING and queued_commands(state):
+        if state.status is Status.WAITING and held_by_queues(state):
             worker.recover(claim, entries, state, going_on=[worker.woken("answer")])
             return True
         return state.status in CLAIMABLE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from orchestrator.definition.context import scope_path
 from orchestrator.engine.run.stop_control import diverged
+from orchestrator.engine.run.under_way import UnderWay
 from orchestrator.journal.keys import LONGEST_KEY, bounded
 
 if TYPE_CHECKING:
@@ -34,10 +35,9 @@ class Issuing:
         gate: as given.
         unawaited: the keys of what the code has called and not awaited yet.
         under_way: the keys of what it awaits at this moment.
-        changes: how often something has begun or ended.
     """
 
-    __slots__ = ("_calls", "_context", "_waiting", "changes", "gate", "unawaited", "under_way")
+    __slots__ = ("_calls", "_context", "_waiting", "gate", "unawaited", "under_way")
 
     def __init__(self, context: RunContext, gate: ReplayGate | None) -> None:
         self._context = context
@@ -45,8 +45,7 @@ class Issuing:
         self._waiting: list[asyncio.Future[None]] = []
         self.gate = gate
         self.unawaited: set[str] = set()
-        self.under_way: dict[str, None] = {}
-        self.changes = 0
+        self.under_way = UnderWay()
 
     def next_key(self, name: str) -> str:
         """The key of the next call of this name in the scope of the code that is running."""
@@ -63,13 +62,11 @@ class Issuing:
     def awaited(self, key: str) -> Iterator[None]:
         """Within, the code awaits what it has called."""
         self.unawaited.discard(key)
-        self.under_way[key] = None
-        self.changes += 1
+        self.under_way.begin(key)
         try:
             yield
         finally:
-            del self.under_way[key]
-            self.changes += 1
+            self.under_way.end(key)
             self._wake()
 
     async def turn(self, key: str) -> None:

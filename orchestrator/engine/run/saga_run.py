@@ -11,6 +11,7 @@ Invariant: no effectful command leaves before its intent is durable, and no comp
                   │ cancelled  ▼                   waits for long ──▶ SagaParked
                   ▼         SagaSuspended      (what the code went on without is compensated before SagaCompleted)
                RollbackBegan ──▶ compensations, in reverse ──▶ SagaCompensated
+                                       │       └── in a queue for long ──▶ SagaParked
                                        │ refused, or an effect that nothing takes back
                                        ▼
                                   SagaSuspended
@@ -41,7 +42,7 @@ from orchestrator.journal.entries import RollbackBegan, SagaCompleted, SagaParke
 from orchestrator.journal.logged import about_saga
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED, Status
-from orchestrator.journal.waiting import next_due
+from orchestrator.journal.waiting import next_due, rests
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -119,9 +120,10 @@ class SagaRun:
         scope_path.set("")
         is_best_effort.set(False)
         stop = await self._until_stopped(self._advance_or_suspend(reason))
-        if isinstance(stop, Suspend):  # paused while it was compensating
+        if isinstance(stop, (Suspend, Park)):  # while it was compensating
             self._renew_stop_control()
-            stop = await self._until_stopped(self._suspend(stop.reason))
+            rest = self._suspend(stop.reason) if isinstance(stop, Suspend) else self._park(overtaken=False)
+            stop = await self._until_stopped(rest)
         if isinstance(stop, Halt):
             await self._leave_tidy()
         if stop is None:
@@ -180,6 +182,7 @@ class SagaRun:
 
     async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
         """The code has returned: compensate what it went on without; its result, or why the saga stops."""
+        self.stop_control.overtaken = False  # no code goes on any more
         try:
             reason = await self._rollback().compensate_abandoned()
             if self.stop_control.stop is not None:
@@ -223,10 +226,12 @@ class SagaRun:
         self.stop_control.attach(task)
 
     async def _park(self, *, overtaken: bool) -> None:
-        """Journal that the saga waits; where its code went on since that was decided, it is due at once."""
-        now = self._clock.now()
-        due = next_due(self._writer.state)
-        self._writer.record(SagaParked(now, min(due or self._time.now(), self._time.now()) if overtaken else due))
+        """Journal that the saga waits; where it went on since that was decided, it is due at once."""
+        now, state = self._clock.now(), self._writer.state
+        due = next_due(state)
+        if overtaken or not rests(state):
+            due = min(due or self._time.now(), self._time.now())
+        self._writer.record(SagaParked(now, due))
         await self.stop_control.persist(self._writer)
 
     async def _suspend(self, reason: Reason) -> None:

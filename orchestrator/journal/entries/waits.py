@@ -118,5 +118,5 @@ class SagaWoken(NamedTuple):
     why: str
 
     def apply(self, state: SagaState) -> None:
-        """The saga runs."""
-        state.move(Status.RUNNING)
+        """The saga goes on, forward or backward."""
+        state.move(Status.COMPENSATING if state.rollback else Status.RUNNING)

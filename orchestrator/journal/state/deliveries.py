@@ -95,7 +95,7 @@ class CompensationState(Delivery):
     @property
     def unsettled(self) -> bool:
         """It was sent, and has not succeeded: it was refused, or is in doubt."""
-        return self.ended_at is None and (self.attempts > 0 or self.failure is not None)
+        return self.ended_at is None and (self.attempts > 0 or self.failure is not None or self.in_queue is not None)
 
     def note_sent(self, at: int) -> None:
         """An attempt started then."""

@@ -2,13 +2,12 @@ r"""Where a saga stands, and the one table of legal moves.
 
 ::
 
-                     ┌────────────── suspended ──────────────┐
-                     │               ▲       ▲               │
-                     ▼               │       │               ▼
-    (start) ──▶ running ◀──▶ waiting │     compensating ──▶ partially compensated
-                  │  └───────────────┴──▶────┘   │
-                  ▼                              ▼
-              completed                     compensated
+    (start) ──▶ running ◀────▶ waiting ◀────▶ compensating ──┬──▶ compensated
+                 │   └──────────────────────────▶┘           └──▶ partially compensated
+                 ▼
+             completed
+
+    running, waiting, compensating ──▶ suspended ──▶ running, compensating, partially compensated
 """
 
 from __future__ import annotations
@@ -33,7 +32,9 @@ LEGAL_MOVES: dict[Status | None, frozenset[Status]] = {
     BEFORE_START: frozenset({Status.RUNNING}),
     Status.RUNNING: frozenset({Status.WAITING, Status.COMPLETED, Status.COMPENSATING, Status.SUSPENDED}),
     Status.WAITING: frozenset({Status.RUNNING, Status.COMPENSATING, Status.SUSPENDED}),
-    Status.COMPENSATING: frozenset({Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}),
+    Status.COMPENSATING: frozenset(
+        {Status.WAITING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}
+    ),
     Status.SUSPENDED: frozenset({Status.RUNNING, Status.COMPENSATING, Status.PARTIALLY_COMPENSATED}),
     # Only a child, with its parent.
     Status.COMPLETED: frozenset({Status.COMPENSATING}),

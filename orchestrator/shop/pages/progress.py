@@ -172,10 +172,9 @@ def order_shown(state: SagaState, plan: Plan | None, waiting: Sequence[Waiting],
     facts, waits = facts_of(state), {each.key: each for each in waiting}
     found = steps(state, plan)
     awaits = any(each.reason is WaitReason.SIGNAL and each.signal == approval for each in waiting)
-    assert state.status is not None
     return OrderShown(
         headline=_headline(state, facts, awaits_approval=awaits),
-        mood=_MOODS[state.status],
+        mood=_MOODS[_shown_as(state)],
         steps=tuple(_step(step, facts, waits, went_back=state.rollback is not None) for step in found),
         stations=tuple(Station(picture, caption, _station(found, rpcs)) for picture, caption, rpcs in STATIONS),
         undone=tuple(_undone(found)),
@@ -185,11 +184,16 @@ def order_shown(state: SagaState, plan: Plan | None, waiting: Sequence[Waiting],
 
 
 def _headline(state: SagaState, facts: Mapping[str, str], *, awaits_approval: bool) -> Headline:
-    assert state.status is not None
     if awaits_approval:
         return Headline("Your order waits for a yes", "It is so expensive that somebody of the shop has to agree.")
-    title, text = _TOLD[state.status]
+    title, text = _TOLD[_shown_as(state)]
     return Headline(title, text.format(**facts, why=_why(state)).strip())
+
+
+def _shown_as(state: SagaState) -> Status:
+    """To a customer, an order that goes back does so also while it waits for a service that is away."""
+    assert state.status is not None
+    return Status.COMPENSATING if state.status is Status.WAITING and state.rollback is not None else state.status
 
 
 def _why(state: SagaState) -> str:

@@ -9,6 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import JournalsDiffer
+from orchestrator.journal.cause import Cause
+from orchestrator.journal.entries import CommandIntended, RollbackBegan
 from orchestrator.journal.state import Status
 from orchestrator.ports.history import WholeSaga
 from orchestrator.ports.journal import Append, NewSaga
@@ -102,7 +104,19 @@ def _append_of(saga: WholeSaga) -> Append:
     record = saga.record
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
     status = _unparked(record.status)
-    return Append(record.saga_id, OWNER, 1, 0, saga.entries, status, record.ended_at, new, cause=record.cause)
+    return Append(record.saga_id, OWNER, 1, 0, saga.entries, status, record.ended_at, new, cause=_cause_of(saga))
+
+
+def _cause_of(saga: WholeSaga) -> Cause | None:
+    """Why it goes back or is suspended; of one that is parked while it goes back, only its journal says so."""
+    if saga.record.status is not Status.WAITING:
+        return saga.record.cause
+    began = next((entry for entry in reversed(saga.entries) if isinstance(entry, RollbackBegan)), None)
+    if began is None:
+        return None
+    intents = (entry for entry in saga.entries if isinstance(entry, CommandIntended))
+    method = next((intent.method for intent in intents if intent.key == began.reason.step_key), "")
+    return Cause.of(began.reason, method, began.at)
 
 
 def _unparked(status: Status) -> Status:

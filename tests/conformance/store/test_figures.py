@@ -103,6 +103,23 @@ async def test_the_cause_that_counts_is_the_last_one_before_the_end(journal: Jou
     assert summed(await journal.figures(day())).failures == [Failures(DECLINED.command, "REJECTED", 1)]
 
 
+async def test_a_saga_that_was_parked_while_it_went_back_keeps_its_cause(journal: Journal) -> None:
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.COMPENSATING, cause=DECLINED)
+    await writer.park(1)
+    (claim,) = (await journal.claim_due("b", 10)).claims
+    back = Writing(journal, owner="b", token=claim.token, sequence=writer.sequence)
+    await back.write(recovered(3), status=Status.COMPENSATING)
+    going_back = await journal.find(writer.saga_id)
+    await back.write(recovered(4), status=Status.COMPENSATED, ended_at=AT + 9)
+    ended = await journal.find(writer.saga_id)
+
+    assert going_back is not None
+    assert ended is not None
+    assert going_back.cause == ended.cause == DECLINED
+
+
 async def test_a_completed_saga_does_not_count_the_cause_that_had_suspended_it(journal: Journal) -> None:
     writer = Writing(journal)
     await writer.start(definition="buy", started_at=BEGIN)

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from orchestrator.contract.command import Effect
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
+from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from saga.v1.bulk_pb2 import ACTION_RETRY_NOW
 from tests.integration.api.situations import get, paused_at, start
 from tests.support.bulk_calls import prepared
+from tests.support.journals import AT, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +80,25 @@ async def test_a_saga_whose_participant_is_down_says_so_and_is_found_by_that(api
     assert await listed(api, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_BACKOFF])) == []
     statistics = await api.sagas.GetStatistics(pb.GetStatisticsRequest())
     assert {each.service for each in statistics.participants if each.HasField("down_since")} == {INVENTORY}
+
+
+async def test_a_rollback_that_is_parked_says_for_what_it_waits_and_why_it_goes_back(api: Api) -> None:
+    reserved = "InventoryService.ReserveStock#1"
+    intent = e.CommandIntended(AT + 1, reserved, f"{INVENTORY}.ReserveStock", Effect.COMPENSABLE, b"")
+    back = e.RollbackBegan(AT + 2, Reason.asked(ReasonCode.CANCELLED, "enough", Actor("ada")))
+    undo = e.CompensationBegan(AT + 3, reserved, f"{INVENTORY}.ReleaseStock")
+    until = api.worker.live.time.now() + 3600 * 10**9
+    queued = e.CommandQueued(AT + 5, f"compensation:{reserved}", 1, AT + 4, until, until)
+    writer = Writing(api.journal, "goes-back")
+    await writer.start(e.SagaStarted(AT, "place_order", 1, b""), intent, back, undo, queued)
+    await writer.write(e.SagaParked(AT + 6, until), status=Status.WAITING, wake_at=until)
+
+    (found,) = await listed(api, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_ANSWER]))
+    shown = await get(api, "goes-back")
+    assert found.status == shown.status == saga_pb2.STATUS_WAITING
+    assert found.reason.code == shown.reason.code == "CANCELLED"
+    assert found.waiting[0] == shown.waiting[0]
+    assert (shown.waiting[0].step_key, shown.waiting[0].service) == (reserved, INVENTORY)
 
 
 async def test_sagas_that_wait_come_page_by_page_the_newest_first(api: Api, an_order: AnOrder) -> None:

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.contract.command import Effect
 from orchestrator.errors import JournalsDiffer, JournalUnavailable, SagaDeleted, ScheduleExists, SettingsError
 from orchestrator.journal.actor import Actor
+from orchestrator.journal.cause import Cause
+from orchestrator.journal.entries import CommandIntended, RollbackBegan
 from orchestrator.journal.state import Status
 from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from orchestrator.ports.catalogue import SagaFilter
@@ -27,7 +30,7 @@ from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
 from tests.support.bulk_acts import bulk_act, sagas
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered, told
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, REASON, Writing, recovered, told
 from tests.support.postgres import set_store_clock
 from tests.support.schedules import schedule
 
@@ -134,6 +137,25 @@ async def test_a_parked_saga_is_woken_once_the_copy_is_through_and_not_before(bo
     there, here = ({claim.saga_id for claim in due.claims} for due in late)
     assert there
     assert there == here
+
+
+async def test_a_saga_that_is_parked_while_it_goes_back_keeps_its_cause(both: Both) -> None:
+    source, target = both
+    cause = Cause.of(REASON, "shop.v1.Shop.Buy", AT + 5)
+    intent = CommandIntended(AT + 1, REASON.step_key, cause.command, Effect.COMPENSABLE, b"")
+    writer = Writing(source, "goes-back")
+    await writer.start(EVERY_ENTRY[0], intent, RollbackBegan(AT + 5, REASON), definition="goes_back")
+    await writer.write(recovered(3), status=Status.COMPENSATING, cause=cause)
+    await writer.park(AT)
+
+    await copy_journal(source, target, ignored)
+    claims = (await target.claim_due("late", 1000, [("goes_back", 1)])).claims
+    back = Writing(target, "goes-back", "late", claims[0].token, writer.sequence)
+    await back.write(recovered(5), status=Status.COMPENSATED, ended_at=AT + 9)
+
+    ended = await target.find("goes-back")
+    assert ended is not None
+    assert ended.cause == cause
 
 
 async def test_a_queued_saga_keeps_its_place_in_the_queue(both: Both) -> None:

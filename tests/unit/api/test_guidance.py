@@ -171,6 +171,21 @@ def test_a_rollback_names_what_it_compensates_next_in_its_order() -> None:
     ]
 
 
+def test_a_rollback_that_waits_for_a_participant_says_both() -> None:
+    guidance = guided(
+        RESERVED,
+        e.RollbackBegan(5, Reason.asked(ReasonCode.CANCELLED, "too late", ADA)),
+        e.CompensationBegan(6, "Shop.Reserve#1", "shop.v1.Shop.Release"),
+        e.CommandQueued(8, "compensation:Shop.Reserve#1", 1, 7, 90, 95),
+        e.SagaParked(10, 95),
+    )
+
+    assert told([guidance.standing]) == [
+        "It has been rolling back since 5: ada cancelled it: too late. It waits, and uses no memory while it does."
+    ]
+    assert told(guidance.coming) == ["It compensates Shop.Reserve, in this order; then it ends as compensated."]
+
+
 def test_an_effect_that_an_operator_let_stand_is_named_at_the_end() -> None:
     guidance = guided(
         RESERVED,
@@ -278,6 +293,7 @@ async def test_steps_ahead_are_told_from_the_plan(world: EngineWorld) -> None:
         (RESERVED, e.RollbackBegan(5, Reason(ReasonCode.DEADLINE, "late"))),
         (CAPTURED, suspended(ReasonCode.PAUSED)),
         (e.SagaParked(5, 0),),
+        (RESERVED, e.RollbackBegan(5, Reason(ReasonCode.DEADLINE, "late")), e.SagaParked(6, 9)),
         (e.SagaCompleted(5, b""),),
         (e.RollbackBegan(4, Reason(ReasonCode.DEADLINE, "late")), e.SagaCompensated(5)),
     ],

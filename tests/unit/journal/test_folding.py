@@ -246,6 +246,12 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
         ((STARTED, ASKED), e.SagaParked(5, 90), {"status": Status.WAITING, "wake_at": 90}),
         ((STARTED, ASKED, PARKED), e.SagaWoken(7, "me", "timer"), {"status": Status.RUNNING, "wake_at": 0}),
+        ((*ROLLING_BACK,), e.SagaParked(9, 90), {"status": Status.WAITING, "wake_at": 90}),
+        (
+            (*ROLLING_BACK, e.SagaParked(9, 90)),
+            e.SagaWoken(10, "me", "answer"),
+            {"status": Status.COMPENSATING, "wake_at": 0},
+        ),
         ((STARTED, ASKED, PARKED), e.RollbackBegan(7, WHY), {**CANCELLED, "wake_at": 0}),
         ((STARTED, ASKED), e.WaitEnded(9, WAIT, WaitEnd.DUE), {"settled": {WAIT: None}}),
         ((STARTED, ASKED), e.WaitEnded(9, WAIT, WaitEnd.LEFT), {}),

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import best_effort, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
-from orchestrator.journal.entries import CommandIntended, SagaStarted, SagaSuspended
+from orchestrator.journal.entries import CommandIntended, RollbackBegan, SagaParked, SagaStarted, SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -93,6 +93,14 @@ def test_what_is_in_doubt_when_the_saga_is_not_going_any_more_is_unknown() -> No
 
     assert [step.state for step in steps(going, None)] == [GOING]
     assert [step.state for step in steps(suspended, None)] == [StepState.UNKNOWN]
+
+
+def test_so_it_is_while_a_rollback_is_parked() -> None:
+    intent = CommandIntended(2, "A#1", "shop.A", Effect.COMPENSABLE, b"")
+    back = RollbackBegan(3, Reason(ReasonCode.CANCELLED, "enough"))
+    parked = fold(SAGA, [SagaStarted(1, "trip", 1, b""), intent, back, SagaParked(4, 9)])
+
+    assert [step.state for step in steps(parked, None)] == [StepState.UNKNOWN]
 
 
 async def test_without_the_code_the_journal_alone_is_shown(world: EngineWorld) -> None:

@@ -32,7 +32,8 @@ R, W, D, B, C, S, P = (
     Status.SUSPENDED,
     Status.PARTIALLY_COMPENSATED,
 )
-LEGAL = {(R, W), (R, D), (R, B), (R, S), (W, R), (W, B), (W, S), (B, C), (B, S), (B, P), (D, B), (S, R), (S, B), (S, P)}
+LEGAL = {(R, W), (R, D), (R, B), (R, S), (W, R), (W, B), (W, S), (B, W), (B, C), (B, S), (B, P), (D, B)}
+LEGAL |= {(S, R), (S, B), (S, P)}
 
 
 @pytest.mark.parametrize("before", Status)

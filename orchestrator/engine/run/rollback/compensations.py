@@ -5,7 +5,8 @@ when the one before it has succeeded, so the order is kept also across restarts;
 the saga with the rest still planned. All of them are intended before the first is sent, so a rollback waits for the
 disk twice, however long it is: a process that comes after does not know which ones were sent, and sends those again
 whose success is not journalled, as further attempts with the same keys. Their requests are journalled with the intents,
-so what is sent again is the same to the byte, whatever contract is at hand by then.
+so what is sent again is the same to the byte, whatever contract is at hand by then. While a queue holds the one whose
+turn it is, the saga may be parked.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.sending.command_sender import ToSend
 from orchestrator.engine.run.suspension import tell_suspended
+from orchestrator.engine.run.under_way import UnderWay
+from orchestrator.engine.run.waits.parking import Parking
 from orchestrator.errors import CompensationUnderivable
 from orchestrator.journal.compensation_plan import derive_compensation, plan_abandoned, plan_compensations
 from orchestrator.journal.entries import (
@@ -45,9 +48,10 @@ if TYPE_CHECKING:
 class Rollback:
     """The backward run of one saga."""
 
-    __slots__ = ("_bindings", "_clock", "_sender", "_stop_control", "_writer")
+    __slots__ = ("_bindings", "_clock", "_context", "_sender", "_stop_control", "_writer")
 
     def __init__(self, context: RunContext, bindings: Bindings) -> None:
+        self._context = context
         self._writer = context.writer
         self._stop_control = context.stop_control
         self._sender = context.sender
@@ -97,17 +101,29 @@ class Rollback:
         return intended
 
     async def _compensate_all(self, commands: Sequence[CommandState]) -> Reason | None:
+        if not commands:
+            return None
         if self._intend(commands):
             await self._stop_control.persist(self._writer)
-        for command in commands:
-            prepared = self._prepare(command)
-            if isinstance(prepared, Reason):
-                return prepared
-            undo, request = prepared
-            reason = self._settle(command, await self._deliver(undo, command, request))
-            if reason is not None:
-                return reason
+        under_way = UnderWay()
+        parking = Parking(self._context, under_way)
+        try:
+            for command in commands:
+                under_way.begin(command.key)
+                reason = await self._compensate(command)
+                under_way.end(command.key)
+                if reason is not None:
+                    return reason
+        finally:
+            parking.close()
         return None
+
+    async def _compensate(self, command: CommandState) -> Reason | None:
+        prepared = self._prepare(command)
+        if isinstance(prepared, Reason):
+            return prepared
+        undo, request = prepared
+        return self._settle(command, await self._deliver(undo, command, request))
 
     def _prepare(self, command: CommandState) -> tuple[Binding, bytes] | Reason:
         """What sends a command's compensation, and its request; or why an operator must decide."""

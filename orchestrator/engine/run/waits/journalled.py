@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.sagas import Waiting, WaitReason
+from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.state import ENDED
-from orchestrator.journal.waiting import open_waits, queued_commands
+from orchestrator.journal.waiting import held_by_queues, open_waits
 
 if TYPE_CHECKING:
-    from orchestrator.journal.state import Delivery, SagaState
+    from orchestrator.journal.state import SagaState
 
 
 def journalled_waits(state: SagaState) -> list[Waiting]:
-    """What a saga that goes forward waits for as its journal says: its turn, or what its code waits for, in order."""
+    """What a saga waits for as its journal says: its turn, answers by a queue, or what its code waits for, in order."""
     if state.status in ENDED:
         return []
     if state.rollback:
@@ -44,24 +45,16 @@ def journalled_waits(state: SagaState) -> list[Waiting]:
 
 
 def _answers(state: SagaState) -> list[Waiting]:
-    """What it waits for that comes by a queue: the answers to its compensations, or else to its commands."""
-    sendings: list[tuple[str, str, Delivery]] = [
-        (command.key, command.compensation.method, command.compensation)
-        for command in state.commands.values()
-        if command.compensation is not None and command.compensation.in_queue is not None
-    ]
-    if not state.rollback:
-        sendings += [(command.key, command.method, command) for command in queued_commands(state)]
+    """What it waits for that comes by a queue. A compensation goes by the key of what it compensates."""
     return [
         Waiting(
             WaitReason.ANSWER,
-            key,
-            method.rpartition(".")[0],
-            sending.in_queue.attempt,
-            sending.in_queue.started_at,
-            sending.in_queue.expires_at,
-            sending.failure,
+            held.key.removeprefix(compensation_key("")),
+            held.method.rpartition(".")[0],
+            held.in_queue.attempt,
+            held.in_queue.started_at,
+            held.in_queue.expires_at,
+            held.delivery.failure,
         )
-        for key, method, sending in sendings
-        if sending.in_queue is not None
+        for held in held_by_queues(state)
     ]

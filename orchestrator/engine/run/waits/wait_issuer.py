@@ -51,7 +51,7 @@ class WaitIssuer:
         self._context = context
         self._issuing = issuing
         self._execution = WaitExecution(context)
-        self.parking = Parking(context, issuing, self._execution)
+        self.parking = Parking(context, issuing.under_way, self._execution, issuing.gate)
 
     @property
     def is_stopping(self) -> bool:

@@ -153,6 +153,13 @@ def test_while_an_order_goes_back_only_what_was_taken_back_is_said_to_be() -> No
     assert "UNAVAILABLE: nobody is there" in step(order, "ReserveStock").notes
 
 
+def test_an_order_that_goes_back_says_so_while_it_waits_for_a_service_that_is_away() -> None:
+    state = an_order(Status.WAITING, *BEFORE_PAYMENT)
+    state.rollback = Reason(ReasonCode.CANCELLED, "enough")
+
+    assert (shown(state).mood, shown(state).headline.title) == (Mood.BACK, "We take everything back")
+
+
 def test_an_order_that_waits_for_a_yes_says_so() -> None:
     waits = Waiting(WaitReason.SIGNAL, f"{APPROVAL}#1", "", 0, SECOND, 0, None, APPROVAL, "saga.v1.Decision")
     order = shown(an_order(Status.WAITING, *BEFORE_PAYMENT), waits)
