@@ -155,7 +155,7 @@ class WakingByAnswers:
                 return
 
     async def _wake(self, saga_id: str) -> bool:
-        """Go on with a saga that is parked for an answer; whether it goes on, here or elsewhere.
+        """Go on with a saga that is parked for an answer; whether it goes on, here or elsewhere, now or later.
 
         Raises:
             JournalError: it stays parked.
@@ -165,6 +165,8 @@ class WakingByAnswers:
         state = fold(saga_id, entries)
         if state.status is not Status.WAITING or not held_by_queues(state):
             return state.status in CLAIMABLE
+        if worker.adapters.journal.shared and worker.served.find(state.definition, state.version) is None:
+            return True  # on a replica that serves it, when that one is told
         claim = await worker.adapters.journal.claim_resting(worker.owner, saga_id)
         if claim is None:
             return True

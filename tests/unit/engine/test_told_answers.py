@@ -10,7 +10,8 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from orchestrator.testing.world.queue import TELLS_AGAIN_SECONDS
 from tests.support.engine_world import FORWARD, SAGA, Answer, turns, until
-from tests.support.queued_sagas import PRICING, being_parked, park_and_crash, parked
+from tests.support.queued_sagas import PRICING, being_parked, let_park, park_and_crash, parked
+from tests.support.waiting_sagas import sleepy
 
 if TYPE_CHECKING:
     from tests.support.engine_world import EngineWorld
@@ -87,6 +88,29 @@ async def test_so_does_one_whose_saga_was_being_cancelled_and_needs_it_no_more(w
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert not cancelling.done()
+
+
+async def test_a_replica_that_does_not_serve_the_saga_leaves_its_answer_to_one_that_does(
+    shared_world: EngineWorld,
+) -> None:
+    world = shared_world
+    queue = world.by_queue()
+    world.clock.hold_from = 0.0
+    queue.go_away()
+    process = await world.open()
+    await process.worker.start(world.order())
+    await let_park(world)
+    world.crash()
+    await world.open(sleepy)
+    queue.come_back()
+    await until(lambda: queue.owed)
+    await world.let_pass(3)
+    assert world.state().status is Status.WAITING
+    serving = await world.open()
+    await world.let_pass(2 * TELLS_AGAIN_SECONDS)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert [entry.owner for entry in world.entries() if isinstance(entry, e.SagaWoken)] == [serving.worker.owner]
 
 
 async def test_a_replica_is_told_once_of_each_answer_that_its_saga_has(world: EngineWorld) -> None:
