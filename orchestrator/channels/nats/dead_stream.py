@@ -1,10 +1,12 @@
 """One stream of dead letters: counts them, reads the latest, and removes those that somebody has dealt with.
 
-To read, any server of a cluster is asked. To remove, its leader is, which alone knows all that the stream holds: no
-letter goes that came after those that were meant.
+Any server of a cluster is asked for letters that are to be shown; it may not have the latest ones yet. Before letters
+are removed, the leader is asked which they are: it knows all of them, so none is removed that came after those that
+were meant.
 
-Where letters were removed, their numbers are missing for ever. So whoever goes from one letter to the one before it
-leaps over gaps, instead of asking for every number.
+The letters of a stream are numbered in the order in which they came. Where a letter was removed, its number is missing
+for ever, and whole ranges may be. The broker can be asked for the first letter from a number on, but not for the last
+one before it; :meth:`DeadStream.newest`, which goes from the last letter to the one before it, searches for that.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _IDENTITY: Final = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
 class Identity(NamedTuple):
     """What tells a letter from all others of its participant.
 
-    Its number alone would not: a stream that is made anew counts from 1 again, and another prefix has one of its own.
+    The number alone does not: a stream that was deleted and made anew counts from 1 again, and the stream of another
+    prefix has the same numbers.
 
     Attributes:
         sequence: its number in its stream.
@@ -48,7 +51,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Identity | None:
-        """What such a text says; ``None`` where it is none."""
+        """The identity that was written as this text; ``None`` where none is written so."""
         found = _IDENTITY.fullmatch(text)
         return cls(int(found[1]), int(found[2])) if found else None
 
@@ -60,7 +63,7 @@ class Held(NamedTuple):
         numbers: how many letters, by the full name of the service.
         first: the number of the first one.
         last: the number of the last one that ever came; it may have been removed.
-        until: when that one came, nanoseconds since the epoch, UTC: what is counted came until then.
+        until: when that last one came, nanoseconds since the epoch, UTC. All that are counted came by then.
     """
 
     numbers: Mapping[str, int]
@@ -69,10 +72,9 @@ class Held(NamedTuple):
     until: int
 
 
-class _Stored(NamedTuple):
-    """Where a letter lies in its stream, and since when."""
+class _Place(NamedTuple):
+    """The number of a letter in its stream, and when it came there, nanoseconds since the epoch, UTC."""
 
-    subject: str
     sequence: int
     at: int
 
@@ -105,17 +107,17 @@ class DeadStream:
         return Held(numbers, max(int(state["first_seq"]), 1), int(state["last_seq"]), _instant(state["last_ts"]))
 
     async def newest(self, held: Held, most: int) -> list[DeadCommand]:
-        """The latest of those that were there, the latest first."""
+        """The latest of those that the stream held, at most so many, the latest first."""
         newest: list[DeadCommand] = []
-        number = held.last
-        while len(newest) < most and (letter := await self._latest(held.first, number)) is not None:
+        last = held.last
+        while len(newest) < most and (letter := await self._last_of(held.first, last)) is not None:
             newest.append(letter)
-            number = _number(letter) - 1
+            last = _number(letter) - 1
         return newest
 
     async def find(self, service: str, identity: Identity) -> DeadCommand | None:
         """The letter of a participant with this identity; ``None`` where there is none."""
-        letter = await self._next(identity.sequence)
+        letter = await self._first_from(identity.sequence)
         return letter if letter is not None and (letter.service, letter.id) == (service, str(identity)) else None
 
     async def remove(self, identity: Identity) -> bool:
@@ -124,73 +126,88 @@ class DeadStream:
         return await self._broker.find(what, {"seq": identity.sequence}, self._seconds) is not None
 
     async def remove_until(self, service: str, until: int, held: Held) -> int:
-        """Remove the letters of a service that came until an instant, and were there; how many.
+        """Remove the letters of a service that the stream held, and that came until an instant; how many those were.
 
         Args:
             service: its full name, one of those that have letters there.
             until: the instant, nanoseconds since the epoch, UTC.
-            held: what there was.
+            held: what the stream held.
         """
-        about = {"filter": self._subjects.dead_of(service), "seq": await self._end(service, until, held)}
+        kept_from = await self._first_after(service, until, held)
+        about = {"filter": self._subjects.dead_of(service), "seq": kept_from}
         answer = await self._broker.find(f"STREAM.PURGE.{self._subjects.dead}", about, self._seconds)
         return 0 if answer is None else int(answer["purged"])
 
-    async def _end(self, service: str, until: int, held: Held) -> int:
-        """The number before which the letters of a service came until an instant, and from which on later."""
+    async def _first_after(self, service: str, until: int, held: Held) -> int:
+        """The number before which the letters of a service are to be removed: from it on, none came until the instant.
+
+        A letter that came later has a greater number. So the range is halved until it is empty.
+        """
         low, high = held.first, held.last + 1
         while low < high:
             middle = (low + high) // 2
-            letter = await self._next_of(service, middle)
-            if letter is None or letter.sequence >= high or letter.at > until:
+            place = await self._place_from(service, middle)
+            if place is None or place.sequence >= high or place.at > until:
                 high = middle
             else:
-                low = letter.sequence + 1
+                low = place.sequence + 1
         return low
 
-    async def _next_of(self, service: str, number: int) -> _Stored | None:
-        """The first letter of a service with this number or a greater one, as the leader knows it."""
+    async def _place_from(self, service: str, number: int) -> _Place | None:
+        """Where the first letter of a service lies from a number on, as the leader knows it."""
         about = {"seq": number, "next_by_subj": self._subjects.dead_of(service)}
         answer = await self._broker.find(f"STREAM.MSG.GET.{self._subjects.dead}", about, self._seconds)
         if answer is None:
             return None
         message = answer["message"]
-        return _Stored(message["subject"], int(message["seq"]), _instant(message["time"]))
+        return _Place(int(message["seq"]), _instant(message["time"]))
 
-    async def _latest(self, first: int, last: int) -> DeadCommand | None:
-        """The letter with the greatest number of a range; ``None`` where all of them are gone."""
-        found, low, leap = None, last + 1, 1
-        high = last
-        while found is None and low > first:
-            high = low - 1  # there is none above it
-            low, leap = max(first, last + 1 - leap), leap * 2
-            found = await self._within(low, high)
-        if found is None:
-            return None
-        low = _number(found) + 1
-        while low <= high:
-            middle = (low + high) // 2
-            letter = await self._within(middle, high)
-            if letter is None:
-                high = middle - 1
+    async def _last_of(self, first: int, last: int) -> DeadCommand | None:
+        """The last letter with a number from ``first`` to ``last``; ``None`` where all of them were removed.
+
+        The search begins at ``last``, and goes back in steps that double until it finds a letter.
+        """
+        step, begin = 1, last + 1
+        while begin > first:
+            end = begin - 1  # there is no letter after it
+            begin = max(first, last + 1 - step)
+            step *= 2
+            letter = await self._first_of(begin, end)
+            if letter is not None:
+                return await self._last_from(letter, end)
+        return None
+
+    async def _last_from(self, letter: DeadCommand, end: int) -> DeadCommand:
+        """The last letter up to the number ``end``: this one, or one after it. The rest is halved until empty."""
+        begin = _number(letter) + 1
+        while begin <= end:
+            middle = (begin + end) // 2
+            later = await self._first_of(middle, end)
+            if later is None:
+                end = middle - 1
             else:
-                found, low = letter, _number(letter) + 1
-        return found
+                letter, begin = later, _number(later) + 1
+        return letter
 
-    async def _within(self, low: int, high: int) -> DeadCommand | None:
-        letter = await self._next(low)
-        return letter if letter is not None and _number(letter) <= high else None
+    async def _first_of(self, first: int, last: int) -> DeadCommand | None:
+        """The first letter with a number from ``first`` to ``last``."""
+        letter = await self._first_from(first)
+        return letter if letter is not None and _number(letter) <= last else None
 
-    async def _next(self, number: int) -> DeadCommand | None:
-        """The first letter with this number or a greater one."""
-        subjects = self._subjects
-        about = json.dumps({"seq": number, "next_by_subj": subjects.all_dead}).encode()
-        answer = await self._broker.connection.request(f"$JS.API.DIRECT.GET.{subjects.dead}", about, self._seconds)
+    async def _first_from(self, number: int) -> DeadCommand | None:
+        """The first letter from a number on."""
+        about = json.dumps({"seq": number, "next_by_subj": self._subjects.all_dead}).encode()
+        what = f"$JS.API.DIRECT.GET.{self._subjects.dead}"
+        answer = await self._broker.connection.request(what, about, self._seconds)
         headers = {str(name): value for name, value in (answer.headers or {}).items()}
-        if headers.get("Status") == _NONE or _AT not in headers:
-            return None
-        letter = DeadLetter.read(headers, answer.data)
+        is_there = headers.get("Status") != _NONE and _AT in headers
+        return self._read(headers, answer.data) if is_there else None
+
+    def _read(self, headers: Mapping[str, str], body: bytes) -> DeadCommand:
+        """A letter as the broker gives it; where the letter does not name its rpc, its subject names the service."""
+        letter = DeadLetter.read(headers, body)
         try:
-            service, method = subjects.method(letter.subject)
+            service, method = self._subjects.method(letter.subject)
         except ValueError:
             service, method = self._service(headers[_SUBJECT]), ""
         at, metadata = _instant(headers[_AT]), letter.headers

@@ -2,9 +2,10 @@
 
 ::
 
-    desk ──▶ one command, or all of one participant that the desk has counted ──▶ desk, where they are no more
+    desk ──▶ this page: about one command, or about all that a participant had given up ──▶ desk, where they are no more
 
-The page stands still while somebody writes. What is given up meanwhile is not in what the form names, and stays.
+The address and the form name exactly what is meant: one command by its id, or all until the instant at which the desk
+has counted them. So what is given up while somebody reads and writes is not forgotten.
 """
 
 from __future__ import annotations
@@ -31,53 +32,58 @@ if TYPE_CHECKING:
 FORGET: Final = "saga.v1.FiguresService.ForgetDeadCommands"
 
 _SEE_OTHER: Final = 303
-_LOOKED_AT: Final = 100
-_LONGEST: Final = 19
-"""Digits of the latest instant that the contract of the API takes, in nanoseconds."""
+_LATEST: Final = 100
+"""A single command is shown if it is among so many of the latest; it can be forgotten all the same."""
+_MOST_DIGITS: Final = 19
+"""Of an instant in nanoseconds, as the contract of the API takes it."""
 
 
 def pages(console: Console) -> Iterator[Page]:
-    """What would be forgotten, and forgetting it."""
+    """The page, and what its form does."""
 
-    async def asking(request: Request) -> Response:
-        said = request.query_params
-        meant = _meant(said)
-        found = await console.dead_commands.newest(_LOOKED_AT if meant.id else 0)
-        letters = [each for each in found.newest if (each.service, each.id) == (meant.service, meant.id)]
-        shown: dict[str, Any] = {"letter": letters[0] if letters else None, "until": _until(said)}
-        return console.render(request, "dead_commands.html", meant=meant, **shown)
+    async def show(request: Request) -> Response:
+        named = request.query_params
+        asked = _request_of(named)
+        found = await console.dead_commands.newest(_LATEST if asked.id else 0)
+        one = next((each for each in found.newest if (each.service, each.id) == (asked.service, asked.id)), None)
+        shown: dict[str, Any] = {"letter": one, "until": _until_of(named)}
+        return console.render(request, "dead_commands.html", meant=asked, **shown)
 
-    async def doing(request: Request) -> Response:
+    async def forget(request: Request) -> Response:
         given = await request.form()
         form = {key: value for key, value in given.items() if isinstance(value, str)}
-        meant = _meant(form)
-        meant.reason = form.get("reason", "").strip()
-        if not meant.reason:
+        asked = _request_of(form)
+        asked.reason = form.get("reason", "").strip()
+        if not asked.reason:
             raise InvalidInput(("reason", "say it in a sentence: the log keeps it"))
-        refuse_invalid(meant)
-        if meant.HasField("until"):
-            await forget_dead_commands_until(console.dead_commands, meant.service, _until(form), meant.reason)
+        refuse_invalid(asked)
+        if asked.HasField("until"):
+            await forget_dead_commands_until(console.dead_commands, asked.service, _until_of(form), asked.reason)
         else:
-            await forget_dead_command(console.dead_commands, meant.service, meant.id, meant.reason)
+            await forget_dead_command(console.dead_commands, asked.service, asked.id, asked.reason)
         return RedirectResponse("/desk", _SEE_OTHER)
 
-    yield Page("/desk/dead", FORGET, asking)
-    yield Page("/desk/dead", FORGET, doing, "POST")
+    yield Page("/desk/dead", FORGET, show)
+    yield Page("/desk/dead", FORGET, forget, "POST")
 
 
-def _meant(said: Mapping[str, str]) -> ForgetDeadCommandsRequest:
-    """What an address or a form names, as the API is told it; yet without a reason."""
-    meant = ForgetDeadCommandsRequest(service=said.get("service", ""))
-    if said.get("id"):
-        meant.id = said["id"]
-    elif until := _until(said):
-        meant.until.CopyFrom(timestamp(until))
+def _request_of(named: Mapping[str, str]) -> ForgetDeadCommandsRequest:
+    """What the parameters of an address, or the fields of a form, ask the API for; the reason is not set yet.
+
+    Raises:
+        InvalidInput: they name neither a command nor an instant.
+    """
+    asked = ForgetDeadCommandsRequest(service=named.get("service", ""))
+    if named.get("id"):
+        asked.id = named["id"]
+    elif until := _until_of(named):
+        asked.until.CopyFrom(timestamp(until))
     else:
         raise InvalidInput(("id", "say which command, or until when they were given up"))
-    return meant
+    return asked
 
 
-def _until(said: Mapping[str, str]) -> int:
-    """The instant, nanoseconds since the epoch, UTC; 0 where none is named."""
-    text = said.get("until", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST else 0
+def _until_of(named: Mapping[str, str]) -> int:
+    """The instant that they name, nanoseconds since the epoch, UTC; 0 where they name none that can be read."""
+    text = named.get("until", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0

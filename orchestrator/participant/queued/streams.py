@@ -1,7 +1,8 @@
-"""How the streams and consumers are to be made, as the API of JetStream takes them: spans are in nanoseconds.
+"""The streams and consumers that commands over NATS need, each as JetStream is asked to make it.
 
-``orchestrator channels create`` makes them, and ``orchestrator doctor`` compares them. A participant makes none: it
-says that they are missing.
+``orchestrator channels create`` makes them, and ``orchestrator doctor`` compares them with what is there. A participant
+makes none; it says which are missing. The spans that JetStream takes are in nanoseconds; the constants here are in
+seconds.
 
 | stream               | kept                                               | consumers                       |
 |----------------------|----------------------------------------------------|---------------------------------|
@@ -19,15 +20,19 @@ _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
 
 KEEP_REPLIES: Final = 14 * _DAY
-"""Seconds. A saga that is parked, or whose replica has died, finds its reply for so long."""
+"""For so long a saga finds its reply that was parked, or whose replica has died."""
 KEEP_DEAD: Final = 90 * _DAY
-"""Seconds."""
+"""For so long a command that was given up can be looked at."""
 DEDUPE_WINDOW: Final = 600
-"""Seconds within which the broker drops another message with the same id."""
+"""For so long the broker drops a second message with the same id."""
+TELLS_AGAIN: Final = 30
+"""After so long a replica is told of a reply again, unless one is done with it."""
 MOST_UNANSWERED: Final = 100_000
 """Commands of one method that wait or are being executed; the broker refuses one more, which is tried again later."""
-MOST_UNACKNOWLEDGED: Final = 1_000
+MOST_IN_HAND: Final = 1_000
 """Commands that the processes of one service have in hand together."""
+MOST_TOLD: Final = 10_000
+"""Replies of which the replicas of a group were told, and with which they are not done; no other is told until then."""
 
 
 def commands_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def commands_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
     return {
         **_stream(subjects.commands, subjects.all_commands, replicas),
         "retention": "workqueue",
-        # A command that finds no room is refused, and none that was taken is dropped.
+        # Where there is no room, a new command is refused; by default, the oldest one would be dropped.
         "discard": "new",
         "discard_new_per_subject": True,
         "max_msgs_per_subject": MOST_UNANSWERED,
@@ -45,7 +50,7 @@ def commands_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
 
 
 def replies_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
-    """The stream of the replies; each is looked up by its subject."""
+    """The stream of the replies. Each is looked up by its subject, from any server: hence ``allow_direct``."""
     return {
         **_stream(subjects.replies, subjects.all_replies, replicas),
         "discard": "old",
@@ -67,23 +72,24 @@ def dead_stream(subjects: Subjects, replicas: int = 1) -> dict[str, Any]:
 
 
 def service_consumer(subjects: Subjects, service: str) -> dict[str, Any]:
-    """The consumer of one service.
+    """The consumer that the processes of one service share.
 
-    The broker itself never gives up: the participant counts the deliveries, so that what is given up is written down.
+    The broker delivers a command for ever. The participant counts the deliveries and gives up, so that what is given up
+    is written down.
     """
     return {
         **_consumer(consumer_of(service), subjects.commands_of(service)),
         "ack_wait": int(ACK_WAIT) * _SECOND,
-        "max_ack_pending": MOST_UNACKNOWLEDGED,
+        "max_ack_pending": MOST_IN_HAND,
     }
 
 
 def group_consumer(subjects: Subjects, group: str) -> dict[str, Any]:
-    """The consumer of the replicas of one group: it wakes sagas that are parked."""
+    """The consumer that the replicas of one group share: by it they hear which parked sagas are answered."""
     return {
         **_consumer(replies_consumer(group), subjects.replies_of(group)),
-        "ack_wait": 30 * _SECOND,
-        "max_ack_pending": 10 * MOST_UNACKNOWLEDGED,
+        "ack_wait": TELLS_AGAIN * _SECOND,
+        "max_ack_pending": MOST_TOLD,
     }
 
 
