@@ -217,22 +217,6 @@ async def test_a_request_that_is_larger_than_the_broker_takes_is_rejected(
     assert outcome.failure.reason == "REQUEST_TOO_LARGE"
 
 
-async def test_an_answer_says_to_which_attempt_it_is(shared_nats: NatsServer, command: Command) -> None:
-    channel = channel_to(shared_nats)
-    await provided(channel, command.service)
-    answers = NatsAnswers([channel], GROUP)
-    async with participating(shared_nats, channel, command.service):
-        await channel.caller(command).queue(b"", METADATA, 5.0, attempt(number=2))
-        (told,) = await asyncio.wait_for(answers.come(), 10)
-    answers.close()
-    await channel.close()
-
-    assert told.saga_id == "saga.1 *>"
-    assert told.is_to(KEY, 2)
-    assert not told.is_to(KEY, 1)
-    assert not told.is_to("saga, 100%/InventoryService.ReserveStock#2", 2)
-
-
 async def test_a_call_under_way_is_unknown_when_the_channel_is_closed(channel: NatsChannel, command: Command) -> None:
     first = attempt()
     sending = asyncio.ensure_future(channel.caller(command).queue(b"", METADATA, 5.0, first))
