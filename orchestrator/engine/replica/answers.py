@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.journal.waiting import held_by_queues, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Sequence
+    from collections.abc import Awaitable, Collection, Coroutine, Sequence
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.state import SagaState
@@ -111,10 +112,13 @@ class WakingByAnswers:
             resting = {each.saga_id for each in answered if each.saga_id not in live}
             records = await journal.find_each(sorted(resting)) if resting else []
             parked = [record.saga_id for record in records if record.status is Status.WAITING]
-            woken = await asyncio.gather(*map(self._wake, parked))
+            woken = await asyncio.gather(*(_unless_unreadable(saga_id, self._wake(saga_id)) for saga_id in parked))
             going_on = {record.saga_id for record in records if record.status in CLAIMABLE}
             going_on |= {saga_id for saga_id, goes_on in zip(parked, woken, strict=True) if goes_on}
-            needed = [await self._is_needed(each, going_on, reads=reads) for each in answered]
+            needed = [
+                await _unless_unreadable(each.saga_id, self._is_needed(each, going_on, reads=reads))
+                for each in answered
+            ]
         except JournalError as error:
             _log.debug("answered sagas cannot be looked for: %s", error)
             return answered
@@ -176,3 +180,15 @@ class WakingByAnswers:
             worker.recover(claim, entries, state, going_on=[worker.woken("answer")])
             return True
         return state.status in CLAIMABLE
+
+
+async def _unless_unreadable(saga_id: str, needed: Awaitable[bool]) -> bool:
+    """Whether an answer is needed; where another version has written the saga, that one is to be told."""
+    try:
+        return await needed
+    except JournalError:
+        raise
+    except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
+        told = "saga %s is answered, and cannot be read by this version"
+        _log.critical(told, saga_id, exc_info=True, extra=about_saga_id(saga_id))
+        return True

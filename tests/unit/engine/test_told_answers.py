@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
-from orchestrator.testing.world.queue import TELLS_AGAIN_SECONDS
+from orchestrator.testing.world.queue import TELLS_AGAIN_SECONDS, Told
 from tests.support.engine_world import FORWARD, SAGA, Answer, turns, until
-from tests.support.queued_sagas import PRICING, being_parked, let_park, park_and_crash, parked
+from tests.support.queued_sagas import PRICING, being_parked, let_park, let_pass_until, park_and_crash, parked
 from tests.support.waiting_sagas import sleepy
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support.engine_world import EngineWorld
 
 
@@ -111,6 +113,25 @@ async def test_a_replica_that_does_not_serve_the_saga_leaves_its_answer_to_one_t
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert [entry.owner for entry in world.entries() if isinstance(entry, e.SagaWoken)] == [serving.worker.owner]
+
+
+async def test_a_saga_that_this_version_cannot_read_keeps_no_other_one_waiting(
+    world: EngineWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    process, queue = await parked(world)
+    await process.worker.start(world.order(saga_id="other"))
+    await let_pass_until(world, lambda: world.state("other").status is Status.WAITING)
+    queue.tells = False
+    queue.come_back()
+    await until(lambda: len(queue.answers) == 2)
+    world.journal._sagas[SAGA].entries.append(e.SagaCompensated(1))  # no parked saga of this version ends so
+    for saga_id in (SAGA, "other"):
+        queue.tell(Told(f"{saga_id}/{PRICING}#1", saga_id))
+
+    assert (await world.stopped("other")).status is Status.COMPLETED
+    assert f"{SAGA}/{PRICING}#1" in queue.owed
+    assert f"saga {SAGA} is answered, and cannot be read" in caplog.text
+    del world.journal._sagas[SAGA].entries[-1]
 
 
 async def test_a_replica_is_told_once_of_each_answer_that_its_saga_has(world: EngineWorld) -> None:
