@@ -1,7 +1,8 @@
 """The events of one saga on their way to one sink, one after another.
 
 Invariant: an event is told only when the one before it was taken, and only while the claim to the sink is sure to last
-longer than the telling.
+longer than the telling. One that the sink does not want is passed over, also where the sink takes nothing: that says
+nothing of the sink, so nobody is told of it as of a delivery.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class LaneEnd(NamedTuple):
     """How far a lane has come.
 
     Attributes:
-        taken: how many of its events the sink has taken.
+        taken: how many of its events are done with: the sink has taken them, or does not want them.
         failed: the event after those, and how it failed; ``None`` where it was not told.
     """
 
@@ -68,6 +69,9 @@ class Lane:
             note: told of each delivery.
         """
         for event in self.events:
+            if not sink.wants(event.event.type):
+                self._taken += 1
+                continue
             async with room:
                 if not may_tell():
                     return LaneEnd(self._taken)

@@ -42,6 +42,10 @@ class SharedSink:
         self._room = asyncio.Semaphore(sink.most_at_once)
         self._trying = False
 
+    def wants(self, kind: str) -> bool:
+        """See the port."""
+        return self._sink.wants(kind)
+
     async def tell(self, event: KeptEvent) -> NotTaken | None:
         """See the port."""
         async with self._room:

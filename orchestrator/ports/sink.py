@@ -43,8 +43,11 @@ class Sink(Protocol):
     def most_at_once(self) -> int:
         """See the class."""
 
+    def wants(self, kind: str) -> bool:
+        """Whether it is told of events of this type at all; of others, nothing is sent, and nothing is learnt of it."""
+
     async def tell(self, event: KeptEvent) -> NotTaken | None:
-        """Tell it one event; ``None`` once it has durably taken it. A repeated one has the same id."""
+        """Tell it an event that it wants; ``None`` once it has durably taken it. A repeated one has the same id."""
 
     async def close(self) -> None:
         """Let go of its connections."""

@@ -199,7 +199,9 @@ class Activities:
         return len(wanted)
 
     async def _tell(self, sink: Sink, event: KeptEvent) -> NotTaken | None:
-        """Tell a sink one event; that of a child once the child has told all that it tells by itself."""
+        """Tell a sink an event, if it wants it; that of a child once the child has told all that it tells by itself."""
+        if not sink.wants(event.event.type):
+            return None
         child_id = event.event.saga_id
         if child_id != activity.info().workflow_id and not await self._children.has_told(child_id, sink.name):
             return NotTaken(f"{child_id} still tells what came before", answered=False)

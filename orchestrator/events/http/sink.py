@@ -72,10 +72,12 @@ class Webhook:
             limits=httpx2.Limits(max_connections=self.most_at_once, keepalive_expiry=_IDLE_SECONDS),
         )
 
+    def wants(self, kind: str) -> bool:
+        """See the port."""
+        return self._address.wants(kind)
+
     async def tell(self, event: KeptEvent) -> NotTaken | None:
         """See the port."""
-        if not self._address.wants(event.event.type):
-            return None
         form = structured_form if self._address.structured else binary_form
         headers, body = form(event, self._address.data_format)
         now = self._now()

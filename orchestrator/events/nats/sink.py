@@ -67,17 +67,19 @@ class NatsSink:
         self._making = asyncio.Lock()
         self._is_made = False
 
+    def wants(self, kind: str) -> bool:
+        """See the port."""
+        return self._address.wants(kind)
+
     async def tell(self, event: KeptEvent) -> NotTaken | None:
         """See the port."""
-        kind = event.event.type
-        if not self._address.wants(kind):
-            return None
         headers, body = binary_form(event, self._address.data_format)
         headers[MESSAGE_ID] = event.event.event_id
         try:
             async with asyncio.timeout(self.timeout):
                 await self._make_stream()
-                await self._jetstream.publish(f"{self._address.target}.{kind}", body, headers, self.timeout)
+                subject = f"{self._address.target}.{event.event.type}"
+                await self._jetstream.publish(subject, body, headers, self.timeout)
         except (BrokerUnavailableError, TimeoutError) as error:
             return NotTaken(str(error) or "no answer in time", answered=False)
         except BrokerRefusedError as error:

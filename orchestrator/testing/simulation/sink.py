@@ -43,6 +43,10 @@ class SimulatedSink:
         self._timeline = timeline
         self._invariants = invariants
 
+    def wants(self, kind: str) -> bool:  # noqa: ARG002 - it wants all
+        """See the port."""
+        return True
+
     async def tell(self, event: KeptEvent) -> NotTaken | None:
         """See the port."""
         rates, random = self.fault_rates, self._random

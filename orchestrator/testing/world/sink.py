@@ -22,6 +22,7 @@ class ScriptedSink:
     Attributes:
         told: every delivery that was taken, in order, repeated ones too.
         asked: every delivery that was tried, in order.
+        wanted: says which types it wants; by default, all.
         answer: says what becomes of a delivery; by default, it is taken.
         seconds: how long each delivery takes.
     """
@@ -33,8 +34,13 @@ class ScriptedSink:
         self.name = name
         self.told: list[KeptEvent] = []
         self.asked: list[KeptEvent] = []
+        self.wanted: Callable[[str], bool] = lambda _kind: True
         self.answer: Callable[[KeptEvent], NotTaken | None] = lambda _event: None
         self.seconds: Callable[[KeptEvent], float] = lambda _event: 0.0
+
+    def wants(self, kind: str) -> bool:
+        """See the port."""
+        return self.wanted(kind)
 
     async def tell(self, event: KeptEvent) -> NotTaken | None:
         """See the port."""

@@ -28,8 +28,8 @@ def kept(number: int) -> KeptEvent:
     return KeptEvent(number, OutboxEvent(*about, False, "", payload))
 
 
-def sink_at(server: NatsServer, prefix: str, timeout: float = 5.0) -> NatsSink:
-    address = read_address("analytics", f"{server.url}/{prefix}")
+def sink_at(server: NatsServer, place: str, timeout: float = 5.0) -> NatsSink:
+    address = read_address("analytics", f"{server.url}/{place}")
     return NatsSink(address, NatsConnection(Place(server.address), NatsSecurity()), timeout)
 
 
@@ -75,4 +75,10 @@ async def test_what_a_killed_server_has_not_stored_is_not_taken_and_is_taken_aft
     messages = [await subscription.next_msg(20) for _ in range(2)]
     assert [OrderPlaced.FromString(each.data).order_id for each in messages] == ["o-1", "o-2"]
     await client.close()
+    await sink.close()
+
+
+async def test_a_sink_wants_the_types_that_its_address_says(shared_nats: NatsServer) -> None:
+    sink = sink_at(shared_nats, "events?type=shop.order.v1.*")
+    assert [sink.wants(kind) for kind in (PLACED, "saga.v1.SagaStarted")] == [True, False]
     await sink.close()

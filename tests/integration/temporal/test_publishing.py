@@ -108,6 +108,17 @@ async def test_what_is_told_is_what_a_replica_writes_into_its_outbox(client: Cli
     assert names.PUBLISH in await scheduled(client)
 
 
+async def test_a_sink_that_is_away_holds_up_nothing_that_it_does_not_want(client: Client) -> None:
+    sink = ScriptedSink()
+    sink.wanted = lambda _kind: False
+    sink.answer = lambda _event: AWAY
+    async with served(client, ScriptedParticipants(), announced, sink=sink) as stage:
+        await stage.run(announced, "announced-1")
+        await stage.eventually(lambda: has_ended(client))
+
+    assert not sink.asked
+
+
 async def test_a_workflow_ends_once_its_sink_has_taken_all(client: Client) -> None:
     sink = ScriptedSink()
     sink.answer = lambda _event: AWAY
