@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from orchestrator.events.lanes import Lane, LaneEnd
-    from orchestrator.ports.outbox import SinkClaim, SinkProgress
+    from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkClaim, SinkProgress
 
 _RENEWED_SECONDS: Final = 2
 """How often the claim is renewed; then, what an operator has asked for is noticed."""
@@ -49,6 +49,15 @@ class ClaimedSink:
         tried = {each: letter for each, letter in self.letters.items() if each in self.running}
         self.letters = {each.position: each for each in claim.retried} | tried
         return True
+
+    def waiting(self) -> list[BlockedSaga]:
+        """The blocked sagas of which nothing is under way: those whose event was never tried, then as they are due."""
+        waiting = [each for saga_id, each in self.blocked.items() if saga_id not in self.running]
+        return sorted(waiting, key=lambda each: (each.attempts > 0, each.due_at, each.position))
+
+    def waiting_letters(self) -> list[DeadLetter]:
+        """The dead letters to be tried again that are not under way."""
+        return [letter for position, letter in self.letters.items() if position not in self.running]
 
     def noted(self, progress: SinkProgress) -> None:
         """This was written down."""

@@ -50,7 +50,8 @@ def is_given_up(blocked: BlockedSaga, failure: NotTaken, now: int, give_up_after
 class SinkHealth:
     r"""Whether a sink takes anything at all.
 
-    Invariant: while it does not, one delivery at a time tries whether it does again.
+    Invariant: while it does not, one delivery at a time tries whether it does again. An event that the sink refuses
+    once more, after it has taken others, says nothing of the sink: the fault lies in the event.
 
     ::
 
@@ -71,25 +72,39 @@ class SinkHealth:
         self.error = ""
         self.taken_at = 0
         self._failed: dict[str, int] = {}
-        self._tries = 0
-        self._try_again_at = 0
+        self._tries = self._try_again_at = 0
 
     def note_taken(self, now: int) -> None:
         """It has taken an event."""
         self.failing_since, self.error, self.taken_at = None, "", now
         self._failed.clear()
-        self._tries = 0
+        self._tries = self._try_again_at = 0
 
-    def note_failed(self, saga_id: str, failure: NotTaken, now: int) -> None:
-        """It has not taken an event of this saga."""
+    def note_failed(self, saga_id: str, failure: NotTaken, now: int, since: int | None = None) -> None:
+        """It has not taken an event of this saga.
+
+        Args:
+            saga_id: the saga.
+            failure: how.
+            now: nanoseconds since the epoch, UTC.
+            since: when the event has failed first, as far as is known; ``None`` for now.
+        """
         self.error = failure.error
+        is_known = failure.answered and since is not None and since < self.taken_at
+        if self.failing_since is None and is_known:
+            return
         self._failed.setdefault(saga_id, now)
         if self.failing_since is None and len(self._failed) < self._ENOUGH:
             return
         if self.failing_since is None:
             self.failing_since = min(self._failed.values())
-        self._tries += 1
-        self._try_again_at = now + int(pause_before(self._tries + 1, failure) * _SECOND)
+        if now >= self._try_again_at:  # else it was under way before
+            self._tries += 1
+        self._try_again_at = max(self._try_again_at, now + int(pause_before(self._tries + 1, failure) * _SECOND))
+
+    def has_failed(self, saga_id: str) -> bool:
+        """Whether an event of this saga has failed since the sink has taken one last."""
+        return saga_id in self._failed
 
     def may_try(self, now: int) -> bool:
         """Whether something may be told now; while it fails, one event."""

@@ -58,7 +58,7 @@ class Lane:
         sink: Sink,
         room: asyncio.Semaphore,
         may_tell: Callable[[], bool],
-        note: Callable[[str, NotTaken | None], None],
+        note: Callable[[KeptEvent, NotTaken | None], None],
     ) -> LaneEnd:
         """Tell the events until one is not taken.
 
@@ -79,7 +79,7 @@ class Lane:
                     failure = await sink.tell(event)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it holds up no other saga
                     failure = NotTaken(f"{type(error).__name__}: {error}", answered=True)
-            note(self.saga_id, failure)
+            note(event, failure)
             if failure is not None:
                 return LaneEnd(self._taken, (event, failure))
             self._taken += 1

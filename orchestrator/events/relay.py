@@ -11,6 +11,8 @@ deliveries; so what a relay that dies has told since, the next one tells again, 
         │                                    │                ├─ dead letters that somebody wants to be tried again
         └── the claim is lost, or released ──┴── noted ◀──────┘
 
+While the sink takes nothing, a round tells one event of these, in turns, to see whether it takes something again.
+
 A lane that takes longer than a moment goes on beside the next rounds, and its saga counts as blocked until then; so an
 event that the sink is slow to take, or does not take, holds up its own saga alone.
 """
@@ -31,7 +33,7 @@ from orchestrator.events.lanes import Lane
 if TYPE_CHECKING:
     from orchestrator.events.lanes import LaneEnd
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.outbox import KeptEvent, Outbox
+    from orchestrator.ports.outbox import BlockedSaga, DeadLetter, KeptEvent, Outbox
     from orchestrator.ports.sink import NotTaken, Sink
 
 _log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ _log = logging.getLogger(__name__)
 _SECOND: Final = 1_000_000_000
 _PAGE: Final = 200
 _MOST_BLOCKED: Final = 2_000
+_KINDS_OF_PROBES: Final = 3
 _MOMENT_SECONDS: Final = 1.0
 _SHORTEST_IDLE_SECONDS: Final = 0.05
 _LONGEST_IDLE_SECONDS: Final = 1.0
@@ -76,6 +79,7 @@ class Relay:
         self._closing = False
         self._woken = asyncio.Event()
         self._idle_seconds = _SHORTEST_IDLE_SECONDS
+        self._probes = 0
         self._task: asyncio.Task[None] | None = None
         self.told = self.failures = 0
 
@@ -140,16 +144,20 @@ class Relay:
     async def _round(self, claimed: ClaimedSink) -> bool:
         """Tell what can be told now; whether there is to be another round."""
         self._woken.clear()
-        read = await self._read_on(claimed)
-        await self._try_again(claimed, read)
-        if not claimed.running:
+        if self._health.failing_since is None:
+            read = await self._read_on(claimed)
+            await self._try_again(claimed, read)
+        else:
+            read = await self._probe(claimed)
+        tasks = [task for _, task in claimed.running.values()]
+        if not tasks and read == claimed.position:
             if self._closing:
                 return False
             await self._idle(claimed)
             return True
         self._idle_seconds = _SHORTEST_IDLE_SECONDS
-        tasks = [task for _, task in claimed.running.values()]
-        await asyncio.wait(tasks, timeout=_MOMENT_SECONDS)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_MOMENT_SECONDS)
         if read == claimed.position and not any(task.done() for task in tasks):
             return True
         ends = LaneEnds(self._outbox, self._clock, self._health, self._give_up_after, read)
@@ -168,59 +176,100 @@ class Relay:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
 
-    async def _read_on(self, claimed: ClaimedSink) -> int:
-        """Begin to tell the next events; the position of the last. Those of blocked sagas wait for others of theirs.
+    async def _read_on(self, claimed: ClaimedSink, *, probes: bool = False) -> int:
+        """Begin to tell the next events, or one; the position of the last that was read.
 
-        While the sink takes nothing, a blocked saga tries whether it does again; where none is blocked, the next event.
+        Those of blocked sagas wait for others of theirs, and what the sink does not want is passed over.
         """
-        is_failing = self._health.failing_since is not None
-        may_probe = not claimed.blocked and not claimed.running and self._health.may_try(self._clock.now())
-        if len(claimed.blocked) >= _MOST_BLOCKED or (is_failing and not may_probe):
+        if len(claimed.blocked) >= _MOST_BLOCKED:
             return claimed.position
-        page = await self._outbox.events(claimed.position, 1 if is_failing else _PAGE)
+        read = claimed.position
         lanes: dict[str, list[KeptEvent]] = {}
-        for kept in page:
-            if kept.event.saga_id not in claimed.blocked:
+        for kept in await self._outbox.events(claimed.position, _PAGE):
+            if probes and lanes:
+                break
+            read = kept.position
+            if kept.event.saga_id not in claimed.blocked and self._sink.wants(kept.event.type):
                 lanes.setdefault(kept.event.saga_id, []).append(kept)
         for saga_id, events in lanes.items():
-            self._begin(claimed, saga_id, Lane(saga_id, events), probes=is_failing)
-        return page[-1].position if page else claimed.position
+            self._begin(claimed, saga_id, Lane(saga_id, events), probes=probes)
+        return read
 
     async def _try_again(self, claimed: ClaimedSink, read: int) -> None:
-        """Begin to tell once more what was not taken, and is due; one event, where the sink takes nothing."""
-        now, is_failing = self._clock.now(), self._health.failing_since is not None
-        if is_failing and (claimed.running or not self._health.may_try(now)):
-            return
-        waiting = [each for saga_id, each in claimed.blocked.items() if saga_id not in claimed.running]
-        waiting.sort(key=lambda each: (each.due_at, each.position))
-        due = waiting[:1] if is_failing else [each for each in waiting if each.due_at <= now][:_PAGE]
-        for blocked in due:
-            events = await self._outbox.events(blocked.position - 1, 1 if is_failing else _PAGE, blocked.saga_id, read)
-            self._begin(claimed, blocked.saga_id, Lane(blocked.saga_id, events), probes=is_failing)
-        letters = [each for each in claimed.letters if each not in claimed.running]
-        if is_failing:
-            letters = [] if claimed.running else letters[:1]
-        for position in letters:
-            events = await self._outbox.events(position - 1, 1, until=position)
-            lane = Lane(claimed.letters[position].saga_id, events, letter=True)
-            self._begin(claimed, position, lane, probes=is_failing)
+        """Begin to tell once more what was not taken, and is due."""
+        now = self._clock.now()
+        for blocked in [each for each in claimed.waiting() if each.due_at <= now][:_PAGE]:
+            await self._tell_blocked(claimed, blocked, _PAGE, read)
+        for letter in claimed.waiting_letters():
+            await self._tell_letter(claimed, letter)
 
-    def _begin(self, claimed: ClaimedSink, key: str | int, lane: Lane, *, probes: bool = False) -> None:
-        """Tell the events of a lane, while the claim lasts and the sink takes something, or to see whether it does."""
+    async def _probe(self, claimed: ClaimedSink) -> int:
+        """Begin to tell one event, to see whether the sink takes something; the position of the last that was read.
+
+        An event that was not told yet, one that waits, and a dead letter have turns: where the fault lies in those that
+        wait, only another one can show that.
+        """
+        read = claimed.position
+        if claimed.running or not self._health.may_try(self._clock.now()):
+            return read
+        for _ in range(_KINDS_OF_PROBES):
+            self._probes += 1
+            turn = self._probes % _KINDS_OF_PROBES
+            if turn == 1:
+                read = await self._read_on(claimed, probes=True)
+            elif turn == 2:  # noqa: PLR2004 - of three
+                for blocked in claimed.waiting()[:1]:
+                    await self._tell_blocked(claimed, blocked, 1, read, probes=True)
+            else:
+                for letter in claimed.waiting_letters()[:1]:
+                    await self._tell_letter(claimed, letter, probes=True)
+            if claimed.running:
+                break
+        return read
+
+    async def _tell_blocked(
+        self, claimed: ClaimedSink, blocked: BlockedSaga, most: int, read: int, *, probes: bool = False
+    ) -> None:
+        events = await self._outbox.events(blocked.position - 1, most, blocked.saga_id, read)
+        self._begin(claimed, blocked.saga_id, Lane(blocked.saga_id, events), blocked, probes=probes)
+
+    async def _tell_letter(self, claimed: ClaimedSink, letter: DeadLetter, *, probes: bool = False) -> None:
+        events = await self._outbox.events(letter.position - 1, 1, until=letter.position)
+        self._begin(claimed, letter.position, Lane(letter.saga_id, events, letter=True), letter, probes=probes)
+
+    def _begin(
+        self,
+        claimed: ClaimedSink,
+        key: str | int,
+        lane: Lane,
+        before: BlockedSaga | DeadLetter | None = None,
+        *,
+        probes: bool = False,
+    ) -> None:
+        """Tell the events of a lane, while the claim lasts and the sink takes something, or to see whether it does.
+
+        Args:
+            claimed: the claim.
+            key: of the lane among those under way.
+            lane: the events.
+            before: what has become of the first of them before.
+            probes: the sink takes nothing, as far as is known.
+        """
 
         def may_tell() -> bool:
             lasts = self._clock.elapsed() + self._sink.timeout * _SECOND < claimed.until
             return lasts and (probes or self._health.failing_since is None)
 
-        telling = lane.tell(self._sink, self._room, may_tell, self._note_delivery)
-        task: asyncio.Task[LaneEnd] = asyncio.ensure_future(telling)
-        claimed.running[key] = lane, task
+        def note(event: KeptEvent, failure: NotTaken | None) -> None:
+            now = self._clock.now()
+            if failure is None:
+                self.told += 1
+                self._health.note_taken(now)
+            else:
+                self.failures += 1
+                is_known = before is not None and before.position == event.position and before.attempts > 0
+                since = before.first_failed_at if before is not None and is_known else now
+                self._health.note_failed(lane.saga_id, failure, now, since)
 
-    def _note_delivery(self, saga_id: str, failure: NotTaken | None) -> None:
-        now = self._clock.now()
-        if failure is None:
-            self.told += 1
-            self._health.note_taken(now)
-        else:
-            self.failures += 1
-            self._health.note_failed(saga_id, failure, now)
+        task: asyncio.Task[LaneEnd] = asyncio.ensure_future(lane.tell(self._sink, self._room, may_tell, note))
+        claimed.running[key] = lane, task

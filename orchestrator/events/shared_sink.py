@@ -2,7 +2,8 @@ r"""One sink, as many sagas tell it side by side, each by itself.
 
 Purpose: where no relay reads an outbox, nobody else sees how the sink fares. Invariant: at most so many deliveries are
 under way at once, and while the sink takes nothing, one at a time tries whether it does again; the others are told at
-once that it does not, and when to come back.
+once that it does not, and when to come back. A saga that has not failed comes before those that have: where the fault
+lies in what they tell, only another one can show that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_SECONDS: Final = 1.0
+_BEHIND_SECONDS: Final = 1.0
+_SECOND: Final = 1_000_000_000
 
 
 class SharedSink:
@@ -51,7 +54,9 @@ class SharedSink:
         async with self._room:
             if self._health.failing_since is None:
                 return await self._tell(event)
-            pause = self._health.seconds_to_try(self._clock.now())
+            now = self._clock.now()
+            turn = now - int(_BEHIND_SECONDS * _SECOND) if self._health.has_failed(event.event.saga_id) else now
+            pause = self._health.seconds_to_try(turn)
             if pause > 0 or self._trying:
                 why = f"it takes nothing now: {self._health.error}"
                 return NotTaken(why, answered=False, retry_after=max(_LEAST_PAUSE_SECONDS, pause))

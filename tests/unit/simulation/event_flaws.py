@@ -95,8 +95,8 @@ def the_relay_ticks_off_before_it_tells() -> Iterator[None]:
     """The position is written down when the events are read."""
     read_on = Relay._read_on
 
-    async def hasty(self: Relay, claimed: ClaimedSink) -> int:
-        read = await read_on(self, claimed)
+    async def hasty(self: Relay, claimed: ClaimedSink, **how: bool) -> int:
+        read = await read_on(self, claimed, **how)
         await self._outbox.note_progress(self.name, claimed.token, SinkProgress(read))
         return read
 
@@ -109,10 +109,10 @@ def the_relay_lets_what_fails_be_overtaken() -> Iterator[None]:
     """A saga of which an event was not taken is not blocked."""
     read_on = Relay._read_on
 
-    async def careless(self: Relay, claimed: ClaimedSink) -> int:
+    async def careless(self: Relay, claimed: ClaimedSink, **how: bool) -> int:
         blocked, claimed.blocked = claimed.blocked, {}
         try:
-            return await read_on(self, claimed)
+            return await read_on(self, claimed, **how)
         finally:
             claimed.blocked = blocked
 
