@@ -32,19 +32,22 @@ def pause_before(attempt: int, failure: NotTaken) -> float:
     return max(grown, min(failure.retry_after, _LONGEST_WISH_SECONDS))
 
 
-def is_given_up(blocked: BlockedSaga, failure: NotTaken, now: int, give_up_after: float, others_taken_at: int) -> bool:
+def is_given_up(blocked: BlockedSaga, failure: NotTaken, now: int, give_up_after: float, health: SinkHealth) -> bool:
     """Whether an event that has failed once more becomes a dead letter.
 
     Args:
         blocked: with the attempt that has failed now.
         failure: how.
-        now: nanoseconds since the epoch, UTC, as the next.
-        give_up_after: seconds from the first failure on.
-        others_taken_at: when the sink has taken an event last; 0 for never.
+        now: nanoseconds since the epoch, UTC.
+        give_up_after: seconds from the first failure on; where nothing was answered, of which the sink was there.
+        health: of the sink.
     """
     if blocked.attempts < _LEAST_ATTEMPTS or now - blocked.first_failed_at < give_up_after * _SECOND:
         return False
-    return failure.answered or others_taken_at > blocked.first_failed_at
+    if failure.answered:
+        return True
+    others_are_taken = health.taken_at > blocked.first_failed_at
+    return others_are_taken and now - health.taking_since >= give_up_after * _SECOND
 
 
 class SinkHealth:
@@ -63,6 +66,7 @@ class SinkHealth:
         failing_since: since when it takes nothing, nanoseconds since the epoch, UTC; ``None`` where it does.
         error: how the latest delivery failed; empty where the latest was taken.
         taken_at: when it has taken an event last; 0 for never.
+        taking_since: when it has taken one again after it took nothing; 0 where that was never seen.
     """
 
     _ENOUGH: Final = 5
@@ -70,12 +74,14 @@ class SinkHealth:
     def __init__(self) -> None:
         self.failing_since: int | None = None
         self.error = ""
-        self.taken_at = 0
+        self.taken_at = self.taking_since = 0
         self._failed: dict[str, int] = {}
         self._tries = self._try_again_at = 0
 
     def note_taken(self, now: int) -> None:
         """It has taken an event."""
+        if self.failing_since is not None:
+            self.taking_since = now
         self.failing_since, self.error, self.taken_at = None, "", now
         self._failed.clear()
         self._tries = self._try_again_at = 0

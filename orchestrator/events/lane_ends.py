@@ -73,7 +73,7 @@ class LaneEnds:
         if end.failed is not None:
             event, failure = end.failed
             blocked = self._failed(event, failure, before if end.taken == 0 else None)
-            if not is_given_up(blocked, failure, self._clock.now(), self._give_up_after, self._health.taken_at):
+            if not is_given_up(blocked, failure, self._clock.now(), self._give_up_after, self._health):
                 return blocked
             self._bury(blocked)
             last = event.position

@@ -73,6 +73,24 @@ def test_a_sink_that_goes_down_is_left_in_peace_also_by_events_that_it_has_refus
     run(test)
 
 
+def test_a_sink_that_is_back_after_a_long_time_and_is_busy_at_first_loses_nothing() -> None:
+    async def test(world: World) -> None:
+        world.sink.answer = lambda _event: DOWN
+        world.tell(*(f"saga-{number}" for number in range(20)))
+        world.relay()
+        await asyncio.sleep(2 * GIVE_UP)
+        world.sink.answer = lambda event: None if event.event.saga_id == "saga-0" else DOWN
+        await asyncio.sleep(HOUR)
+        assert positions(world.sink.told) == [1]
+        assert await world.journal.dead_letters("sink", 0, 99) == []
+        world.sink.answer = lambda _event: None
+        await asyncio.sleep(HOUR)
+
+        assert sorted(positions(world.sink.told)) == list(range(1, 21))
+
+    run(test)
+
+
 def test_a_dead_letter_that_somebody_wants_to_be_tried_has_its_turn_while_the_sink_takes_nothing() -> None:
     async def test(world: World) -> None:
         world.sink.answer = refuse_bad
