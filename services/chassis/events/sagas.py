@@ -11,18 +11,22 @@ from typing import Any, Final
 
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
 
 from orchestrator.participant.metadata import TRACEPARENT
 from orchestrator.participant.security.exposure import is_exposed
+from orchestrator.participant.statuses import DETAILS
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis.errors import DEFINITE, Rejection, StartupError, Unavailable
 from services.chassis.events.handling import Start
 
 _SECONDS: Final = 10.0
-# What an operator can set right: the event waits for that, and is no dead letter.
-_PASSING: Final = frozenset({grpc.StatusCode.PERMISSION_DENIED})
+# What an operator can set right, such as a token that has expired: the event waits for that, and is no dead letter.
+_PASSING: Final = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
+# The saga of this event was started, has ended, and was deleted since.
+_STARTED: Final = (grpc.StatusCode.ALREADY_EXISTS, "SAGA_DELETED")
 
 
 class SagaStarts:
@@ -46,6 +50,8 @@ class SagaStarts:
         try:
             await self._stub.StartSaga(request, metadata=metadata, timeout=_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
+            if (error.code(), _reason(error)) == _STARTED:
+                return
             said = f"the saga {definition} was not started: {error.code().name}: {error.details()}"
             if error.code() in DEFINITE - _PASSING:
                 raise Rejection("SAGA_REFUSED", said) from error
@@ -58,6 +64,19 @@ class SagaStarts:
             return [("authorization", f"Bearer {self._token_file.read_text().strip()}")]
         except OSError as error:
             raise Unavailable(f"{self._token_file}: {error.strerror}") from error
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """The reason of the google.rpc.ErrorInfo; empty where there is none."""
+    details = dict(error.trailing_metadata()).get(DETAILS)
+    info = error_details_pb2.ErrorInfo()
+    try:
+        for detail in status_pb2.Status.FromString(details).details if isinstance(details, bytes) else ():
+            if detail.Unpack(info):
+                return str(info.reason)
+    except DecodeError:
+        return ""  # what stands between has changed it
+    return ""
 
 
 @asynccontextmanager
