@@ -17,6 +17,8 @@ _JSON: Final = "application/json"
 _CONTENT_TYPE: Final = "content-type"
 _PREFIX: Final = "ce-"
 _REQUIRED: Final = ("specversion", "id", "source", "type", "time")
+_MOST_OF_AN_ID: Final = 500
+"""Characters. An index of PostgreSQL holds 2,700 bytes, and the subscription's name stands in it as well."""
 
 
 class UnreadableEventError(Exception):
@@ -73,7 +75,7 @@ class Event:
         """The event that came with these headers and this body.
 
         Raises:
-            UnreadableEventError: attributes are missing or malformed.
+            UnreadableEventError: attributes are missing or malformed, or no database can hold its id.
         """
         from cloudevents.core.bindings.http import HTTPMessage, from_binary_event  # noqa: PLC0415 - see the top
         from cloudevents.core.exceptions import BaseCloudEventException  # noqa: PLC0415
@@ -92,6 +94,7 @@ class Event:
         at = found.get_time()
         if at is None or at.tzinfo is None:
             raise UnreadableEventError("the event does not say when it happened")
+        _refuse_unfit(found.get_id())
         return cls(
             id=found.get_id(),
             source=found.get_source(),
@@ -103,6 +106,14 @@ class Event:
             traceparent=str(found.get_extension("traceparent") or ""),
             provisional=str(found.get_extension("provisional") or "").lower() == "true",
         )
+
+
+def _refuse_unfit(event_id: str) -> None:
+    """What an event was heard under, and given up under, is its id: one that is not stored could be neither."""
+    if len(event_id) > _MOST_OF_AN_ID:
+        raise UnreadableEventError(f"its id has {len(event_id)} characters, and may have {_MOST_OF_AN_ID}")
+    if "\0" in event_id or any("\ud800" <= each <= "\udfff" for each in event_id):
+        raise UnreadableEventError("its id holds what cannot be stored")
 
 
 def message_of(event: Event, kinds: Iterable[type[Message]]) -> Message:

@@ -60,6 +60,16 @@ def test_what_lacks_an_attribute_is_no_event(missing: str) -> None:
         Event.read(headers, EVENT.data)
 
 
+@pytest.mark.parametrize("unfit", ["a%00b", "x" * 501, "\udcff"])
+def test_an_id_that_no_database_holds_is_none(unfit: str) -> None:
+    with pytest.raises(UnreadableEventError, match="its id"):
+        Event.read(EVENT.headers() | {"ce-id": unfit}, EVENT.data)
+
+
+def test_an_id_of_others_may_be_long_and_of_any_letters() -> None:
+    assert Event.read(EVENT.headers() | {"ce-id": "%E6%9D%B1" * 500}, EVENT.data).id == "東" * 500
+
+
 def test_an_instant_of_another_time_zone_is_the_same_instant() -> None:
     there = EVENT.at.astimezone(timezone(timedelta(hours=2)))
     assert Event.read(EVENT.headers() | {"ce-time": there.isoformat()}, b"").at == EVENT.at

@@ -211,11 +211,12 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_holds_up_nothing(
 ) -> None:
     broker.put({"ce-id": "1"}, b"")
     broker.put(event(2).headers(), b"\xff\xff")
-    put(broker, event(3))
+    broker.put(event(3).headers() | {"ce-id": "a%00b"}, event(3).data)
+    put(broker, event(4))
     async with hearing(listener, feed, around):
         await feed.all_settled()
-    assert await heard(database) == ["customer-3"]
-    assert sorted(letter.event_id for letter in await letters(database)) == sorted([event(2).id, "place 0"])
+    assert await heard(database) == ["customer-4"]
+    assert {letter.event_id for letter in await letters(database)} == {event(2).id, "place 0", "place 2"}
 
 
 async def test_an_event_that_ends_each_process_is_a_dead_letter_after_so_many_deliveries(
