@@ -25,7 +25,8 @@ class ClaimedSink:
     Attributes:
         token: the fencing token.
         position: of the last event that needs not be read again.
-        blocked: the sagas that wait, by id.
+        has_blocked: some saga may be blocked. Which ones, the outbox knows: they may be more than memory holds.
+        blocked: the blocked sagas of which events are under way, by id, as they were noted.
         letters: the dead letters that somebody wants to be tried again, by position.
         running: the lanes under way, by saga; those of dead letters by position.
         until: as long as the claim is sure to last; so is renew_at, when it is renewed: nanoseconds as the clock
@@ -35,7 +36,8 @@ class ClaimedSink:
     def __init__(self, claim: SinkClaim, since: int, lease: int) -> None:
         self.token = claim.token
         self.position = claim.position
-        self.blocked = {each.saga_id: each for each in claim.blocked}
+        self.has_blocked = claim.has_blocked
+        self.blocked: dict[str, BlockedSaga] = {}
         self.letters = {each.position: each for each in claim.retried}
         self.running: dict[str | int, tuple[Lane, asyncio.Task[LaneEnd]]] = {}
         self.until = self.renew_at = 0
@@ -46,14 +48,10 @@ class ClaimedSink:
         if claim is None or claim.token != self.token:
             return False
         self._last(since, lease)
+        self.has_blocked = claim.has_blocked
         tried = {each: letter for each, letter in self.letters.items() if each in self.running}
         self.letters = {each.position: each for each in claim.retried} | tried
         return True
-
-    def waiting(self) -> list[BlockedSaga]:
-        """The blocked sagas of which nothing is under way: those whose event was never tried, then as they are due."""
-        waiting = [each for saga_id, each in self.blocked.items() if saga_id not in self.running]
-        return sorted(waiting, key=lambda each: (each.attempts > 0, each.due_at, each.position))
 
     def waiting_letters(self) -> list[DeadLetter]:
         """The dead letters to be tried again that are not under way."""
@@ -62,9 +60,9 @@ class ClaimedSink:
     def noted(self, progress: SinkProgress) -> None:
         """This was written down."""
         self.position = progress.position
-        self.blocked.update((each.saga_id, each) for each in progress.blocked)
-        for saga_id in progress.freed:
-            del self.blocked[saga_id]
+        self.has_blocked = self.has_blocked or bool(progress.blocked)
+        known = self.blocked | {each.saga_id: each for each in progress.blocked}
+        self.blocked = {saga_id: each for saga_id, each in known.items() if saga_id in self.running}
         for position in (*progress.revived, *(letter.position for letter in progress.dead)):
             self.letters.pop(position, None)
 

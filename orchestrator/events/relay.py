@@ -31,6 +31,8 @@ from orchestrator.events.lane_ends import LaneEnds
 from orchestrator.events.lanes import Lane
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.events.lanes import LaneEnd
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.outbox import BlockedSaga, DeadLetter, KeptEvent, Outbox
@@ -40,7 +42,10 @@ _log = logging.getLogger(__name__)
 
 _SECOND: Final = 1_000_000_000
 _PAGE: Final = 200
-_MOST_BLOCKED: Final = 2_000
+_MOST_RUNNING: Final = 2_000
+_MOST_TRIED_AGAIN: Final = 1_000
+"""Of those, so that what waits leaves room for what is new."""
+_EVER: Final = 2**63 - 1
 _KINDS_OF_PROBES: Final = 3
 _MOMENT_SECONDS: Final = 1.0
 _SHORTEST_IDLE_SECONDS: Final = 0.05
@@ -181,24 +186,40 @@ class Relay:
 
         Those of blocked sagas wait for others of theirs, and what the sink does not want is passed over.
         """
-        if len(claimed.blocked) >= _MOST_BLOCKED:
+        if len(claimed.running) >= _MOST_RUNNING:
             return claimed.position
         read = claimed.position
+        page = await self._outbox.events(claimed.position, _PAGE)
+        blocked = await self._blocked_among(claimed, page)
         lanes: dict[str, list[KeptEvent]] = {}
-        for kept in await self._outbox.events(claimed.position, _PAGE):
+        for kept in page:
             if probes and lanes:
                 break
             read = kept.position
-            if kept.event.saga_id not in claimed.blocked and self._sink.wants(kept.event.type):
+            if kept.event.saga_id not in blocked and self._sink.wants(kept.event.type):
                 lanes.setdefault(kept.event.saga_id, []).append(kept)
         for saga_id, events in lanes.items():
             self._begin(claimed, saga_id, Lane(saga_id, events), probes=probes)
         return read
 
+    async def _blocked_among(self, claimed: ClaimedSink, page: Sequence[KeptEvent]) -> set[str]:
+        """The sagas of these events that are blocked."""
+        sagas = {kept.event.saga_id for kept in page}
+        if not sagas or not claimed.has_blocked:
+            return set()
+        return {each.saga_id for each in await self._outbox.blocked_sagas(self.name, sagas)}
+
+    async def _waiting(self, claimed: ClaimedSink, due: int, limit: int) -> list[BlockedSaga]:
+        """Blocked sagas of which nothing is under way, and that are due by an instant."""
+        if not claimed.has_blocked or limit <= 0:
+            return []
+        found = await self._outbox.waiting_sagas(self.name, due, limit + len(claimed.running))
+        return [each for each in found if each.saga_id not in claimed.running][:limit]
+
     async def _try_again(self, claimed: ClaimedSink, read: int) -> None:
         """Begin to tell once more what was not taken, and is due."""
-        now = self._clock.now()
-        for blocked in [each for each in claimed.waiting() if each.due_at <= now][:_PAGE]:
+        room = min(_PAGE, _MOST_TRIED_AGAIN - len(claimed.running))
+        for blocked in await self._waiting(claimed, self._clock.now(), room):
             await self._tell_blocked(claimed, blocked, _PAGE, read)
         for letter in claimed.waiting_letters():
             await self._tell_letter(claimed, letter)
@@ -218,7 +239,7 @@ class Relay:
             if turn == 1:
                 read = await self._read_on(claimed, probes=True)
             elif turn == 2:  # noqa: PLR2004 - of three
-                for blocked in claimed.waiting()[:1]:
+                for blocked in await self._waiting(claimed, _EVER, 1):
                     await self._tell_blocked(claimed, blocked, 1, read, probes=True)
             else:
                 for letter in claimed.waiting_letters()[:1]:
@@ -231,6 +252,7 @@ class Relay:
         self, claimed: ClaimedSink, blocked: BlockedSaga, most: int, read: int, *, probes: bool = False
     ) -> None:
         events = await self._outbox.events(blocked.position - 1, most, blocked.saga_id, read)
+        claimed.blocked[blocked.saga_id] = blocked
         self._begin(claimed, blocked.saga_id, Lane(blocked.saga_id, events), blocked, probes=probes)
 
     async def _tell_letter(self, claimed: ClaimedSink, letter: DeadLetter, *, probes: bool = False) -> None:

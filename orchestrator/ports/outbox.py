@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from orchestrator.journal.events import OutboxEvent
 
@@ -76,14 +76,14 @@ class SinkClaim(NamedTuple):
         token: the fencing token.
         position: of the last event that needs not be read again.
         now: what the clock of the store shows, nanoseconds since the epoch, UTC.
-        blocked: what waits.
+        has_blocked: whether some saga is blocked.
         retried: the dead letters that somebody wants to be tried again.
     """
 
     token: int
     position: int
     now: int
-    blocked: Sequence[BlockedSaga]
+    has_blocked: bool
     retried: Sequence[DeadLetter]
 
 
@@ -210,6 +210,18 @@ class Outbox(SinkActs, Protocol):
         """Claim a sink for so many nanoseconds, or keep it for so long; ``None`` where another one has it.
 
         A sink of a new name begins with the oldest event that is kept. A relay that claims it anew has another token.
+        """
+
+    async def blocked_sagas(self, sink: str, saga_ids: Collection[str]) -> list[BlockedSaga]:
+        """Those of these sagas that are blocked, in no order."""
+
+    async def waiting_sagas(self, sink: str, due: int, limit: int) -> list[BlockedSaga]:
+        """Blocked sagas that are due: those whose event was never tried, then in the order in which they are due.
+
+        Args:
+            sink: for which they are blocked.
+            due: by this instant, nanoseconds since the epoch, UTC.
+            limit: how many at most.
         """
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:

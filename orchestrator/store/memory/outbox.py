@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from orchestrator.ports.outbox import KeptEvent, SinkAct, SinkClaim, SinkRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from orchestrator.journal.events import OutboxEvent
     from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkProgress
@@ -86,9 +87,19 @@ class OutboxInMemory:
                 return None
             known.token += 1
         known.owner, known.alive_until = owner, now + lease
-        blocked = sorted(known.blocked.values(), key=lambda each: each.position)
         retried = [known.dead[position] for position in sorted(known.dead) if known.dead[position].due_at is not None]
-        return SinkClaim(known.token, known.position, now, blocked, retried)
+        return SinkClaim(known.token, known.position, now, bool(known.blocked), retried)
+
+    async def blocked_sagas(self, sink: str, saga_ids: Collection[str]) -> list[BlockedSaga]:
+        """See the port."""
+        known = self._outbox.sinks.get(sink, SinkState())
+        return [known.blocked[each] for each in saga_ids if each in known.blocked]
+
+    async def waiting_sagas(self, sink: str, due: int, limit: int) -> list[BlockedSaga]:
+        """See the port."""
+        known = self._outbox.sinks.get(sink, SinkState())
+        waiting = [each for each in known.blocked.values() if each.due_at <= due]
+        return nsmallest(limit, waiting, key=lambda each: (each.attempts > 0, each.due_at, each.position))
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:
         """See the port."""

@@ -13,7 +13,7 @@ from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClai
 from orchestrator.store.rows.events import kept_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from orchestrator.ports.outbox import KeptEvent, SinkProgress
 
@@ -55,10 +55,18 @@ class PostgresOutbox:
         rows = await self._ask_outbox("claim_sink", sink, owner, lease)
         if not rows:
             return None
-        blocked = [BlockedSaga(*row) for row in await self._ask_outbox("blocked_sagas", sink)]
+        ((has_blocked,),) = await self._ask_outbox("has_blocked", sink)
         retried = [DeadLetter(*row) for row in await self._ask_outbox("retried_letters", sink)]
         ((token, position, now),) = rows
-        return SinkClaim(token, position, now, blocked, retried)
+        return SinkClaim(token, position, now, bool(has_blocked), retried)
+
+    async def blocked_sagas(self, sink: str, saga_ids: Collection[str]) -> list[BlockedSaga]:
+        """See the port."""
+        return [BlockedSaga(*row) for row in await self._ask_outbox("blocked_sagas", sink, list(saga_ids))]
+
+    async def waiting_sagas(self, sink: str, due: int, limit: int) -> list[BlockedSaga]:
+        """See the port."""
+        return [BlockedSaga(*row) for row in await self._ask_outbox("waiting_sagas", sink, due, limit)]
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:
         """See the port."""

@@ -707,11 +707,20 @@ WITH clock AS MATERIALIZED (
 )
 SELECT d.token, d.position, c.now FROM claimed AS d CROSS JOIN clock AS c;
 
+-- name: has_blocked
+SELECT EXISTS (SELECT FROM blocked_saga AS b WHERE b.sink = $1);
+
 -- name: blocked_sagas
 SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
 FROM blocked_saga AS b
-WHERE b.sink = $1
-ORDER BY b.position;
+WHERE b.sink = $1 AND b.saga_id = ANY ($2::text[]);
+
+-- name: waiting_sagas
+SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
+FROM blocked_saga AS b
+WHERE b.sink = $1 AND b.due_at <= $2
+ORDER BY b.attempts > 0, b.due_at, b.position
+LIMIT $3;
 
 -- name: retried_letters
 SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at

@@ -13,7 +13,7 @@ from orchestrator.store.sqlite.queries import queries
 if TYPE_CHECKING:
     import sqlite3
     from asyncio import Future
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from orchestrator.journal.events import OutboxEvent
     from orchestrator.ports.outbox import KeptEvent, SinkProgress
@@ -63,13 +63,22 @@ class SqliteOutbox:
             rows = self._run_outbox("claim_sink", {"sink": sink, "owner": owner, "lease": lease, "now": now})
             if not rows:
                 return None
-            blocked = [BlockedSaga(*row) for row in self._run_outbox("blocked_sagas", (sink,))]
+            ((has_blocked,),) = self._run_outbox("has_blocked", (sink,))
             retried = [DeadLetter(*row) for row in self._run_outbox("retried_letters", (sink,))]
             ((token, position),) = rows
-            return SinkClaim(token, position, now, blocked, retried)
+            return SinkClaim(token, position, now, bool(has_blocked), retried)
 
         claimed: SinkClaim | None = await self._in_outbox_transaction(claim)
         return claimed
+
+    async def blocked_sagas(self, sink: str, saga_ids: Collection[str]) -> list[BlockedSaga]:
+        """See the port."""
+        rows = await self._read_outbox("blocked_sagas", (json.dumps(list(saga_ids)), sink))
+        return [BlockedSaga(*row) for row in rows]
+
+    async def waiting_sagas(self, sink: str, due: int, limit: int) -> list[BlockedSaga]:
+        """See the port."""
+        return [BlockedSaga(*row) for row in await self._read_outbox("waiting_sagas", (sink, due, limit))]
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:
         """See the port."""

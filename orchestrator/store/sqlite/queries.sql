@@ -516,11 +516,20 @@ SET owner = :owner,
 WHERE s.owner IS :owner OR s.alive_until <= :now
 RETURNING token, position;
 
+-- name: has_blocked
+SELECT EXISTS (SELECT 1 FROM blocked_saga AS b WHERE b.sink = ?);
+
 -- name: blocked_sagas
 SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
+FROM json_each(?) AS w CROSS JOIN blocked_saga AS b ON b.saga_id = w.value
+WHERE b.sink = ?;
+
+-- name: waiting_sagas
+SELECT b.saga_id, b.position, b.attempts, b.first_failed_at, b.due_at, b.error
 FROM blocked_saga AS b
-WHERE b.sink = ?
-ORDER BY b.position;
+WHERE b.sink = ? AND b.due_at <= ?
+ORDER BY b.attempts > 0, b.due_at, b.position
+LIMIT ?;
 
 -- name: retried_letters
 SELECT d.position, d.saga_id, d.attempts, d.first_failed_at, d.died_at, d.error, d.due_at
@@ -592,8 +601,13 @@ WHERE position IN (
     FROM event AS e
     WHERE e.at < :before
       AND e.position <= coalesce((SELECT min(s.position) FROM sink AS s), 9223372036854775807)
-      AND NOT EXISTS (SELECT 1 FROM dead_letter AS d WHERE d.position = e.position)
-      AND NOT EXISTS (SELECT 1 FROM blocked_saga AS b WHERE b.saga_id = e.saga_id AND b.position <= e.position)
+      AND NOT EXISTS (
+          SELECT 1 FROM sink AS s CROSS JOIN dead_letter AS d ON d.sink = s.name AND d.position = e.position
+      )
+      AND NOT EXISTS (
+          SELECT 1 FROM sink AS s CROSS JOIN blocked_saga AS b ON b.sink = s.name AND b.saga_id = e.saga_id
+          WHERE b.position <= e.position
+      )
     ORDER BY e.at
     LIMIT :limit
 )

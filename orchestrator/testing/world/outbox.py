@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from orchestrator.journal.events import OutboxEvent
-    from orchestrator.ports.outbox import DeadLetter, KeptEvent, Outbox, SinkAct, SinkClaim, SinkProgress, SinkRecord
+    from orchestrator.ports.outbox import (
+        BlockedSaga,
+        DeadLetter,
+        KeptEvent,
+        Outbox,
+        SinkAct,
+        SinkClaim,
+        SinkProgress,
+        SinkRecord,
+    )
 
 
 class OutboxConnection:
@@ -46,6 +55,16 @@ class OutboxConnection:
     async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
         """See the port."""
         answer: SinkClaim | None = await self._ask_outbox(lambda: self._kept_outbox.claim_sink(sink, owner, lease))
+        return answer
+
+    async def blocked_sagas(self, sink: str, saga_ids: Collection[str]) -> list[BlockedSaga]:
+        """See the port."""
+        answer: list[BlockedSaga] = await self._ask_outbox(lambda: self._kept_outbox.blocked_sagas(sink, saga_ids))
+        return answer
+
+    async def waiting_sagas(self, sink: str, due: int, limit: int) -> list[BlockedSaga]:
+        """See the port."""
+        answer: list[BlockedSaga] = await self._ask_outbox(lambda: self._kept_outbox.waiting_sagas(sink, due, limit))
         return answer
 
     async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:

@@ -75,7 +75,7 @@ async def test_a_sink_begins_with_the_oldest_event_and_goes_on_where_it_was(jour
     await tell(journal, 3)
     claim = await journal.claim_sink("nats", "a", MINUTE)
     assert claim is not None
-    assert (claim.position, list(claim.blocked), list(claim.retried)) == (0, [], [])
+    assert (claim.position, claim.has_blocked, list(claim.retried)) == (0, False, [])
 
     assert await journal.note_progress("nats", claim.token, SinkProgress(2))
 
@@ -128,7 +128,12 @@ async def test_what_was_not_taken_is_found_again_by_the_next_relay(journal: Jour
     found = await journal.claim_sink("nats", "b", MINUTE)
 
     assert found is not None
-    assert [each._replace(error="") for each in found.blocked] == [BLOCKED._replace(error="")]
+    assert found.has_blocked
+    for blocked in (
+        await journal.waiting_sagas("nats", BLOCKED.due_at, 9),
+        await journal.blocked_sagas("nats", ["saga-1"]),
+    ):
+        assert [each._replace(error="") for each in blocked] == [BLOCKED._replace(error="")]
     assert await journal.dead_letters("nats", 0, 9) == [DEAD]
     assert await journal.dead_letters("nats", 1, 9) == []
     assert list(found.retried) == []
@@ -136,8 +141,29 @@ async def test_what_was_not_taken_is_found_again_by_the_next_relay(journal: Jour
     assert await journal.note_progress("nats", found.token, freed)
     emptied = await journal.claim_sink("nats", "b", MINUTE)
     assert emptied is not None
-    assert not emptied.blocked
+    assert not emptied.has_blocked
+    assert await journal.blocked_sagas("nats", ["saga-1"]) == []
     assert not await journal.dead_letters("nats", 0, 9)
+
+
+async def test_blocked_sagas_are_found_by_their_ids_and_by_when_they_are_due(journal: Journal) -> None:
+    claims = {name: await journal.claim_sink(name, "a", MINUTE) for name in ("nats", "webhook")}
+    late, early, same, new = (
+        BlockedSaga("saga-1", 2, 1, AT, AT + 9, "500"),
+        BlockedSaga("saga-2", 4, 1, AT, AT + 5, "500"),
+        BlockedSaga("saga/ünï", 3, 2, AT, AT + 5, "500"),
+        BlockedSaga("saga-4", 9, 0, AT + 7, AT + 7, ""),
+    )
+    for name, blocked in (("nats", [late, early, same, new]), ("webhook", [late._replace(position=1)])):
+        claim = claims[name]
+        assert claim is not None
+        assert await journal.note_progress(name, claim.token, SinkProgress(9, blocked))
+
+    assert await journal.waiting_sagas("nats", AT + 9, 9) == [new, same, early, late]
+    assert await journal.waiting_sagas("nats", AT + 8, 2) == [new, same]
+    assert await journal.waiting_sagas("nats", AT + 6, 9) == [same, early]
+    assert set(await journal.blocked_sagas("nats", ["saga-1", "saga/ünï", "saga-9"])) == {late, same}
+    assert await journal.blocked_sagas("webhook", ["saga-2"]) == await journal.waiting_sagas("other", AT + 9, 9) == []
 
 
 async def test_dead_letters_are_tried_again_where_somebody_asks_for_that(journal: Journal) -> None:
@@ -167,7 +193,7 @@ async def test_a_replay_tells_all_after_a_position_once_more_and_ends_the_claim(
     assert not await journal.note_progress("nats", claim.token, SinkProgress(3))
     again = await journal.claim_sink("nats", "b", MINUTE)
     assert again is not None
-    assert (again.position, list(again.blocked)) == (1, []), "what waited comes again by itself"
+    assert (again.position, again.has_blocked) == (1, False), "what waited comes again by itself"
     assert await journal.dead_letters("nats", 0, 9) == [DEAD]
     assert events(await journal.events(again.position, 9)) == [told(2), told(3)]
 
