@@ -45,7 +45,8 @@ def _examined(sink: SinkRecord, wanted: Collection[str], now: int) -> Iterator[F
         yield warning(about, "it is not in the settings, and every event is kept for its sake", advice)
     if sink.failing_since is not None:
         failing = f"it has taken nothing for {(now - sink.failing_since) // _SECOND} s: {sink.error}"
-        yield warning(about, failing, "mend the receiver; nothing is lost")
+        advice = "mend the receiver; nothing is lost while it is away, and what it refuses for too long is given up"
+        yield warning(about, failing, advice)
     elif sink.oldest_at is not None and now - sink.oldest_at > _LATE_SECONDS * _SECOND:
         seconds = (now - sink.oldest_at) // _SECOND
         late = f"it is {counted(sink.behind, 'event')} behind, the oldest {seconds} s old"

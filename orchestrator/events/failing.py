@@ -2,7 +2,8 @@
 
 A failure may lie in the event or in the sink. An event that the sink answers with an error, or that fails while others
 are taken, is tried again with growing pauses, and becomes a dead letter when it has failed for long enough. Where the
-sink takes nothing at all, nothing is given up, however long that lasts: there is nobody who could have taken it.
+sink is away, nothing is given up, however long that lasts: there is nobody who could have taken it. A sink that is
+there and refuses everything is told one event at a time, so that most wait until somebody has mended it.
 """
 
 from __future__ import annotations

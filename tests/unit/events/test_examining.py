@@ -37,6 +37,12 @@ def test_what_is_wrong_with_a_sink_is_said_with_what_to_do(sink: SinkRecord, wha
     assert finding.advice
 
 
+def test_of_a_sink_that_takes_nothing_it_is_said_what_can_be_given_up() -> None:
+    (finding,) = examine_sinks([WELL._replace(failing_since=NOW, error="401")], {"billing"}, [], NOW)
+
+    assert "what it refuses for too long is given up" in finding.advice
+
+
 def test_a_saga_that_publishes_where_nobody_is_told_is_named() -> None:
     (finding,) = examine_sinks([], set(), ["place_order"], NOW)
 
