@@ -21,7 +21,7 @@ own place in the stream, and its own dead letters.
 | ``Rejection``, ``InvalidRequest``         | it is a dead letter at once: to repeat it would not change it     |
 | anything else                             | it is tried again some times, and then it is a dead letter        |
 
-Later events about the same thing wait for it; others do not.
+Later events about the same thing wait for it; others do not, as long as no hundred events wait.
 """
 
 from collections.abc import Callable, Iterator

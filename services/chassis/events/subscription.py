@@ -1,4 +1,4 @@
-"""One subscription: what it hears is handled in the order of what it is about, and no event holds up another subject's.
+"""One subscription: what it hears is handled in the order of what it is about, one subject beside the others.
 
 Invariant: of two events with one subject, the later is handled only when the earlier is settled: it has had its effect,
 or is a dead letter.
@@ -7,6 +7,11 @@ A stream does not promise that by itself. It delivers again what was delivered a
 and new events before that. Therefore, after each start and each new connection, nothing is handled until all that is
 unsettled has arrived here. Then events wait in lanes, one for each subject, and what waits long is held, so that the
 stream does not deliver it again.
+
+What is held is bounded, and so is what the stream delivers before it is settled. So a subject with so many events
+behind one that is tried again and again stops the others. To keep its events in the service's own database, and to
+settle them in the stream, was rejected: their order would then hang on two places, for a handler that should have given
+up.
 """
 
 import asyncio
