@@ -27,15 +27,8 @@ from tests.support.event_streams import MemoryBroker, MemoryFeed, Pauses, until
 
 def event(number: int, order_id: str = "order-1", *, provisional: bool = False) -> Event:
     data = OrderPlaced(order_id=order_id, customer_id=f"customer-{number}").SerializeToString()
-    return Event(
-        f"{number:032x}",
-        "/sagas/place_order",
-        "shop.order.v1.OrderPlaced",
-        order_id,
-        utc_now(),
-        data,
-        provisional=provisional,
-    )
+    about = f"{number:032x}", "/sagas/place_order", "shop.order.v1.OrderPlaced", order_id
+    return Event(*about, utc_now(), data, provisional=provisional)
 
 
 @dataclass
@@ -48,13 +41,8 @@ class Listener:
     @subscribes
     def hear(self, placed: OrderPlaced, connection: Connection) -> None:
         self.tried.append(placed.customer_id)
-        connection.execute(
-            text("INSERT INTO heard VALUES (:customer, :order)"),
-            {
-                "customer": placed.customer_id,
-                "order": placed.order_id,
-            },
-        )
+        row = {"customer": placed.customer_id, "order": placed.order_id}
+        connection.execute(text("INSERT INTO heard VALUES (:customer, :order)"), row)
         self.fails(placed)
 
 
