@@ -1,4 +1,4 @@
-"""Turns counts and the texts of violated constraints into sentences for people."""
+"""Turns counts, the texts of violated constraints and those that others wrote into sentences for people."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _SAID: Final = (
     (re.compile(r"\bless than or equal to (\S+)"), r"\1 or less"),
     (re.compile(r"\bgreater than\b"), "more than"),
 )
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_NO_HALF: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def counted(number: int, noun: str, none: str = "no") -> str:
@@ -41,7 +43,17 @@ def for_people(violation: str) -> str:
     return violation
 
 
+def well_formed(text: str) -> str:
+    """The text as UTF-8 can say it: with a replacement character for each half of a surrogate pair.
+
+    JSON can say such a half, and so can Python: whoever cuts a text of JavaScript within an emoji sends one. Neither
+    protobuf nor a database takes it, so what others wrote goes through here before it is kept or shown.
+    """
+    return text if text.isascii() else _HALF.sub(_NO_HALF, text)
+
+
 def cut(text: str, most: int) -> str:
-    """The text; of a long one, its first bytes of UTF-8, and a sign that the rest is missing."""
-    encoded = text.encode(errors="replace")
+    """The text, well-formed; of a long one, its first bytes of UTF-8, and a sign that the rest is missing."""
+    text = well_formed(text)
+    encoded = text.encode()
     return text if len(encoded) <= most else f"{encoded[:most].decode(errors='ignore')}…"

@@ -26,7 +26,7 @@ class Cause(NamedTuple):
     Attributes:
         code: the kind of reason.
         command: the full name of the rpc that gave rise to it, or empty.
-        message: the sentence for people, without NULs, and cut where it is long.
+        message: the sentence for people, without what a database has no form for, and cut where it is long.
         since: since when this is so; nanoseconds since the epoch, UTC.
     """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.contract.wording import well_formed
+
 if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor
 
@@ -74,6 +76,11 @@ class Reason(NamedTuple):
     peer: str = ""
 
     @classmethod
+    def raised(cls, code: ReasonCode, error: BaseException, told: str = "", step_key: str = "") -> Reason:
+        """What an error says, which may be anybody's; ``told`` comes before it."""
+        return cls(code, well_formed(f"{told}{error}"), step_key)
+
+    @classmethod
     def asked(cls, code: ReasonCode, message: str, by: Actor, step_key: str = "", request_id: str = "") -> Reason:
         """What somebody asked for."""
-        return cls(code, message, step_key, by.name, request_id, by.authority, by.peer)
+        return cls(code, well_formed(message), step_key, by.name, request_id, by.authority, by.peer)

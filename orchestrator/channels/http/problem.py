@@ -2,7 +2,7 @@
 
 Services that were never written for a saga say it in words of their own: a JSON object with ``message`` or ``error``, a
 line of text, a page of HTML. So that a rule of the contract can tell one refusal from another by its message, all of
-these are read, and none of them has to be there.
+these are read, and none of them has to be there. Whatever is read is a text that a journal can keep.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, Final, NamedTuple
+
+from orchestrator.contract.wording import well_formed
 
 _NO_TYPE: Final = "about:blank"
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -42,7 +44,7 @@ def read_problem(body: bytes) -> Problem:
     except (ValueError, RecursionError):
         return Problem(text)
     if isinstance(document, str):
-        return Problem(document)
+        return Problem(well_formed(document))
     if not isinstance(document, dict):
         return Problem(text)
     return Problem(_message(document, text), _text(document, "code"), _reason(document), _violations(document))
@@ -52,9 +54,9 @@ def _message(document: dict[str, Any], text: str) -> str:
     for name in _TELLING:
         told = document.get(name)
         if isinstance(told, str) and told:
-            return told
+            return well_formed(told)
         if isinstance(told, dict) and isinstance(told.get("message"), str):
-            return str(told["message"])
+            return well_formed(told["message"])
     return text
 
 
@@ -65,10 +67,10 @@ def _reason(document: dict[str, Any]) -> str:
 
 def _violations(document: dict[str, Any]) -> tuple[str, ...]:
     listed = document.get("violations")
-    found = listed if isinstance(listed, list) else []
-    return tuple(each["field"] for each in found if isinstance(each, dict) and isinstance(each.get("field"), str))
+    found = [each.get("field") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return tuple(well_formed(field) for field in found if isinstance(field, str))
 
 
 def _text(document: dict[str, Any], name: str) -> str:
     value = document.get(name)
-    return value if isinstance(value, str) else ""
+    return well_formed(value) if isinstance(value, str) else ""

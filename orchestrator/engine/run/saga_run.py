@@ -152,7 +152,7 @@ class SagaRun:
             saga_id, about = self._writer.state.saga_id, about_saga(self._writer.state)
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error, extra=about)
             self._renew_stop_control()
-            await self._suspend(Reason(ReasonCode.ENGINE_FAILED, f"{type(error).__name__}: {error}"))
+            await self._suspend(Reason.raised(ReasonCode.ENGINE_FAILED, error, f"{type(error).__name__}: "))
 
     async def _advance(self, reason: Reason | None) -> None:
         if reason is None and not self._writer.state.rollback:

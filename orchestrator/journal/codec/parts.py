@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.contract.status_code import StatusCode
+from orchestrator.contract.wording import well_formed
 from orchestrator.journal.codec.row import Row
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -59,8 +60,9 @@ def read_failed(make: Callable[[int, str, int, int, Failure], E]) -> Callable[[R
 
 
 def failure_of(detail: dict[str, Any]) -> Failure:
-    """The failure that a row says as JSON."""
-    return Failure(**{**detail, "code": StatusCode[detail["code"]]})
+    """The failure that a row says as JSON; earlier versions kept the texts of participants as they had come."""
+    failure = Failure(**{**detail, "code": StatusCode[detail["code"]]})
+    return failure._replace(message=well_formed(failure.message), reason=well_formed(failure.reason))
 
 
 def told(reason: Reason) -> dict[str, Any]:
@@ -70,8 +72,9 @@ def told(reason: Reason) -> dict[str, Any]:
 
 
 def reason_of(detail: dict[str, Any]) -> Reason:
-    """The reason that a row says as JSON."""
-    return Reason(**{**detail, "code": ReasonCode(detail["code"])})
+    """The reason that a row says as JSON; see :func:`failure_of`."""
+    reason = Reason(**{**detail, "code": ReasonCode(detail["code"])})
+    return reason._replace(message=well_formed(reason.message))
 
 
 def reasoned(kind: int) -> Callable[[Any], Row]:

@@ -336,6 +336,10 @@ async def test_an_answer_to_a_branch_that_a_task_group_gave_up_counts(
 NamePart = UninterpretedOption.NamePart  # its fields are required
 
 
+async def raises_half_an_emoji(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+    raise ValueError("no \ud83d")
+
+
 async def raises(_order: StartOrderRequest, _shop: Shop) -> Receipt:
     raise KeyError("sku")
 
@@ -378,6 +382,7 @@ async def waits_for_ever(_order: StartOrderRequest, shop: Shop) -> Receipt:
             "DefinitionError: InventoryService.ReserveStock: timeout=nan leaves no time or no end; state up to 86400 s",
         ),
         (raises, "KeyError: 'sku'"),
+        (raises_half_an_emoji, "ValueError: no \N{REPLACEMENT CHARACTER}"),
         (answers_nothing, "the code returned NoneType, not Receipt"),
         (answers_in_part, "the code returned NamePart without what it requires: is_extension"),
         (awaits_what_was_cancelled, "CancelledError: "),

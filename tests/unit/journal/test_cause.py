@@ -63,5 +63,11 @@ def test_a_message_is_kept_without_nuls_and_not_longer_than_a_search_needs() -> 
     assert len(cause.message.encode()) <= LONGEST_MESSAGE + len("…".encode())
 
 
+def test_a_message_with_half_an_emoji_is_kept_as_a_text_that_every_store_can_write() -> None:
+    cause = Cause.of(Reason(ReasonCode.CODE_FAILED, "nobody likes this \ud83d"), "", 1)
+
+    assert cause.message == "nobody likes this \N{REPLACEMENT CHARACTER}"
+
+
 def test_only_letters_from_a_to_z_are_made_small() -> None:
     assert lowered("ÄBC-Zé1") == "Äbc-zé1"

@@ -172,6 +172,21 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
     }
 
 
+def entries_that_say(text: str) -> list[e.Entry]:
+    failure = Failure(StatusCode.ABORTED, text, text)
+    return [
+        e.AttemptFailed(2, "Shop.Buy#1", 1, 1, failure),
+        e.CommandRefused(2, "Shop.Buy#1", 1, 1, failure),
+        e.SagaSuspended(2, Reason(ReasonCode.CODE_FAILED, text)),
+    ]
+
+
+def test_half_an_emoji_that_an_earlier_version_wrote_is_read_as_a_text_that_can_be_shown() -> None:
+    read = [decode(encode(entry)) for entry in entries_that_say("no \ud83d")]
+
+    assert read == entries_that_say("no \N{REPLACEMENT CHARACTER}")
+
+
 def test_a_kind_that_a_newer_version_wrote_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown kind 99: the journal was written by a newer version"):
         decode(Row(99, 0))

@@ -22,14 +22,14 @@ def stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
         # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.
         return stop_for(error.exceptions[0], state)
     if isinstance(error, TimeLimitPassed) and not state.pivoted:
-        return RollBack(Reason(ReasonCode.TIMED_OUT, str(error), error.key))
+        return RollBack(Reason.raised(ReasonCode.TIMED_OUT, error, step_key=error.key))
     if isinstance(error, (CommandError, SagaRejected, TimeLimitPassed)):
         key = getattr(error, "key", "")
         if state.pivoted:
-            return Suspend(Reason(ReasonCode.REJECTED_AFTER_PIVOT, str(error), key))
+            return Suspend(Reason.raised(ReasonCode.REJECTED_AFTER_PIVOT, error, step_key=key))
         code = ReasonCode.UNKNOWN if isinstance(error, CommandUnknown) else ReasonCode.REJECTED
-        return RollBack(Reason(code, str(error), key))
-    return Suspend(Reason(ReasonCode.CODE_FAILED, f"{type(error).__name__}: {error}"))
+        return RollBack(Reason.raised(code, error, step_key=key))
+    return Suspend(Reason.raised(ReasonCode.CODE_FAILED, error, f"{type(error).__name__}: "))
 
 
 def misfit(

@@ -99,6 +99,34 @@ def test_what_a_service_says_of_its_refusal_is_read_whatever_its_form(body: byte
     assert read_problem(body) == read
 
 
+HALF = "\ud83d"
+"""Of an emoji: what is left of it where JavaScript cuts a text. ``json.dumps`` writes it as JSON does."""
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (f"no {HALF}", Problem("no \N{REPLACEMENT CHARACTER}")),
+        ({"error": {"message": HALF}}, Problem("\N{REPLACEMENT CHARACTER}")),
+        (
+            {"detail": f"no {HALF}", "reason": HALF, "violations": [{"field": f"city{HALF}"}]},
+            Problem(
+                "no \N{REPLACEMENT CHARACTER}",
+                "",
+                "\N{REPLACEMENT CHARACTER}",
+                ("city\N{REPLACEMENT CHARACTER}",),
+            ),
+        ),
+        (
+            {"detail": "no \N{PILE OF POO}", "type": HALF},
+            Problem("no \N{PILE OF POO}", "", "\N{REPLACEMENT CHARACTER}"),
+        ),
+    ],
+)
+def test_half_an_emoji_is_read_as_a_text_that_can_be_kept(said: object, read: Problem) -> None:
+    assert read_problem(json.dumps(said).encode()) == read
+
+
 def test_a_status_that_says_nothing_itself_is_told_in_its_own_words() -> None:
     assert outcome_of(answer(404)) == Rejected(Failure(StatusCode.NOT_FOUND, "HTTP 404: Not Found"))
     assert outcome_of(answer(599)) == Unknown(Failure(StatusCode.UNKNOWN, "HTTP 599"))
