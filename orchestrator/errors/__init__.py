@@ -50,6 +50,7 @@
         ├── ClaimLost           another replica advances the saga now
         ├── SequenceConflict    the journal is not where the writer believes it to be
         ├── JournalsDiffer      a copy of a journal holds something else of a saga
+        ├── EntriesUnwritable   what is to be written can never be
         └── JournalUnavailable  the store cannot be reached, opened or written
             └── NobodyAnswers       no process takes what is asked of a saga
 """
@@ -73,6 +74,7 @@ from orchestrator.errors.definitions import CompensationUnderivable, ContractErr
 from orchestrator.errors.journal import (
     ArchiveUnavailable,
     ClaimLost,
+    EntriesUnwritable,
     JournalError,
     JournalsDiffer,
     JournalUnavailable,
@@ -110,6 +112,7 @@ __all__ = [
     "DeadCommandNotFound",
     "DefinitionError",
     "Draining",
+    "EntriesUnwritable",
     "InvalidInput",
     "JournalError",
     "JournalUnavailable",

@@ -33,6 +33,10 @@ class JournalsDiffer(JournalError):
         super().__init__(f"the two journals differ about saga {saga_id}: {how}")
 
 
+class EntriesUnwritable(JournalError):
+    """What is to be written can never be, in this store or in any: a text or a number without a form. Nothing was."""
+
+
 class JournalUnavailable(JournalError):
     """The store cannot be reached, opened or written; the message says what to do."""
 

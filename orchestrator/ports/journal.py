@@ -169,6 +169,7 @@ class Journal(
             SagaDeleted: ``new`` is given and a saga of this id was deleted.
             ClaimLost: the token is not the saga's latest.
             SequenceConflict: the journal does not hold ``expected_sequence`` entries.
+            EntriesUnwritable: the store has no form for something in it; nothing was written, nor will it ever be.
         """
 
     async def heartbeat(self, owner: str, lease: int) -> int:

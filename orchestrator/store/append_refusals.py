@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import ClaimLost, SagaDeleted, SagaExists, SequenceConflict
+from orchestrator.errors import ClaimLost, EntriesUnwritable, SagaDeleted, SagaExists, SequenceConflict
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Append
@@ -35,3 +35,8 @@ def sequence_conflict(append: Append, held: int) -> SequenceConflict:
 def new_and_not_empty(append: Append) -> SequenceConflict:
     """It would start a saga, and expects entries to be there."""
     return SequenceConflict(f"saga {append.saga_id} is new, it holds no {append.expected_sequence} entries")
+
+
+def entries_unwritable(error: Exception) -> EntriesUnwritable:
+    """The store has no form for something in it, as the error says, and never will have."""
+    return EntriesUnwritable(f"the journal has no form for what is to be written: {error}; nothing of it was written")

@@ -64,6 +64,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.NotOffered: Refusal(StatusCode.UNIMPLEMENTED, "NOT_OFFERED"),
     errors.Draining: Refusal(StatusCode.UNAVAILABLE, "DRAINING", passes=True),
     errors.ClaimLost: Refusal(StatusCode.ABORTED, "CLAIM_LOST", passes=True),
+    errors.EntriesUnwritable: Refusal(StatusCode.INVALID_ARGUMENT, "ENTRIES_UNWRITABLE"),
     errors.JournalError: Refusal(StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE", passes=True),
 }
 """What a caller may see. An error without a line of its own is told as the nearest class above it that has one."""

@@ -86,7 +86,7 @@ def _of_size(text: str, size: int) -> Outcome | None:
     if _METADATA_TOO_LARGE.search(text):
         message = f"the participant's error came with more details than can be taken: {text}"
     elif _OUR_SIDE in text:
-        message = f"the reply is larger than ORCHESTRATOR_MOSTMESSAGE_BYTES allows: {text}"
+        message = f"the reply is larger than ORCHESTRATOR_MOST_MESSAGE_BYTES allows: {text}"
     elif not _TOO_LARGE.search(text):
         return None
     elif str(size) in re.findall(r"\d+", text):

@@ -91,12 +91,12 @@ class Executor:
         """Something that it has recorded is durable: first of all, that the saga starts, or goes on."""
         return self._writer.has_written
 
-    def launch(self, rollback: Reason | None = None) -> None:
-        """Begin, in a task of its own; with a reason to roll back, backward."""
-        task = asyncio.ensure_future(self._run.run(rollback))
+    def launch(self, rollback: Reason | None = None, suspension: Reason | None = None) -> None:
+        """Begin, in a task of its own; with a reason to roll back, backward; with one to suspend, only suspend."""
+        task = asyncio.ensure_future(self._run.run(rollback, suspension))
         self._run.stop_control.attach(task)
         task.add_done_callback(self._finish)
-        if self.state.forward_until and rollback is None and not self.state.rollback:
+        if self.state.forward_until and rollback is suspension is None and not self.state.rollback:
             self._deadline = asyncio.ensure_future(watch_deadline(self._run.context(), self._run.forward))
 
     def halt(self) -> None:

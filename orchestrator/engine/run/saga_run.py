@@ -112,14 +112,15 @@ class SagaRun:
             issuer = CommandIssuer(code, context, CommandExecution(context), bindings, gate)
             self.forward = Forward(code, context, issuer)
 
-    async def run(self, reason: Reason | None) -> Stop | None:
-        """Advance the saga; with a reason to roll back, backward."""
+    async def run(self, reason: Reason | None, suspension: Reason | None = None) -> Stop | None:
+        """Advance the saga; with a reason to roll back, backward; with one to suspend it, suspend it instead."""
         if self.forward is not None:
             running_saga.set(self.forward.issuer)
         # It may have been started, or recovered, from within the code of another saga.
         scope_path.set("")
         is_best_effort.set(False)
-        stop = await self._until_stopped(self._advance_or_suspend(reason))
+        work = self._advance_or_suspend(reason) if suspension is None else self._suspend(suspension)
+        stop = await self._until_stopped(work)
         if isinstance(stop, (Suspend, Park)):  # while it was compensating
             self._renew_stop_control()
             rest = self._suspend(stop.reason) if isinstance(stop, Suspend) else self._park(overtaken=False)

@@ -22,10 +22,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import JournalError, JournalUnavailable
 from orchestrator.journal.state import CLAIMABLE
 from orchestrator.store.append_refusals import (
     claim_lost,
+    entries_unwritable,
     new_and_not_empty,
     saga_deleted,
     saga_exists,
@@ -52,7 +53,8 @@ _log = logging.getLogger(__name__)
 _DISTANCE_SECONDS: Final = 0.002  # between the beginnings of two transactions, while most are elsewhere
 _MOST_TRIES: Final = 5
 _TAKEN_BACK: Final = ("40", "55")  # classes of errors after which the same can be tried again
-_OF_A_VALUE: Final = ("22", "23")
+_NO_FORM: Final = "22"
+_BROKEN_CONSTRAINT: Final = "23"
 
 
 class GroupCommit:
@@ -116,13 +118,15 @@ class GroupCommit:
                 self._fail([*(write for place in places for write in place.writes), *later], error)
                 break
             except Failed as error:
-                code = getattr(error, "sqlstate", None) or ""
-                if code[:2] in _TAKEN_BACK and tries < _MOST_TRIES:
+                kind = (getattr(error, "sqlstate", None) or "")[:2]
+                if kind in _TAKEN_BACK and tries < _MOST_TRIES:
                     continue
-                if (code[:2] in _OF_A_VALUE or isinstance(error, (ValueError, TypeError))) and len(waiting) > 1:
+                has_no_form = kind == _NO_FORM or isinstance(error, (ValueError, TypeError))
+                if (has_no_form or kind == _BROKEN_CONSTRAINT) and len(waiting) > 1:
                     self._batches.one_by_one(waiting)
                     break
-                self._fail(waiting, unavailable(self._url, "cannot be written", error))
+                away = unavailable(self._url, "cannot be written", error)
+                self._fail(waiting, entries_unwritable(error) if has_no_form else away)
                 break
             waiting = [*again, *later]
             if not waiting:
@@ -174,7 +178,7 @@ class GroupCommit:
             write.error = why if write.work is place.first or place.first.new is None else claim_lost(write.work)
         self._batches.tell(place.writes)
 
-    def _fail(self, writes: Batch, error: JournalUnavailable) -> None:
+    def _fail(self, writes: Batch, error: JournalError) -> None:
         for write in writes:
             self._advancing.discard(write.work.saga_id)
             write.error = error

@@ -29,6 +29,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import JournalUnavailable, OrchestratorError
+from orchestrator.store.append_refusals import entries_unwritable
 from orchestrator.store.batching.batches import BatchedWrite, Batches
 from orchestrator.store.sqlite.database import LOG_PAGES
 
@@ -50,6 +51,7 @@ _WEIGHT_OF_THE_LATEST: Final = 0.125
 _COMMITS_ON_A_SLOW_DISK: Final = 100  # are the thread's, before the loop tries again
 _MOST_PAGES_IN_LOG: Final = LOG_PAGES - 500  # then it is checkpointed, and begins again
 _PAGES_PER_COMMIT: Final = 3  # and about one more for each write
+_OF_A_VALUE: Final = (ValueError, TypeError, OverflowError, sqlite3.DataError)
 
 
 class GroupCommit:
@@ -223,8 +225,9 @@ class GroupCommit:
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         self._roll_back()
+        why = entries_unwritable(error) if isinstance(error, _OF_A_VALUE) else self._unavailable(error)
         for write in batch:
-            write.error = self._unavailable(error)
+            write.error = why
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import EntriesUnwritable, JournalUnavailable
 from orchestrator.store.opening import frozen_note, open_store
 from orchestrator.store.postgres import connecting
 from orchestrator.store.postgres.connecting import Absence, Connection, Link, Pool
@@ -166,7 +166,7 @@ async def test_what_the_database_cannot_hold_disturbs_no_other_append_of_its_gro
         return_exceptions=True,
     )
 
-    assert [type(end) for end in ends] == [type(None), JournalUnavailable] * 2 + [type(None)]
+    assert [type(end) for end in ends] == [type(None), EntriesUnwritable] * 2 + [type(None)]
     for writer in good:
         assert await journal.read(writer.saga_id) == [EVERY_ENTRY[0]]
     assert await journal.read("with a NUL: \0") == []

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import EntriesUnwritable, JournalUnavailable
+from orchestrator.journal.cause import Cause
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.store.sqlite import group_commit
 from tests.support.journals import EVERY_ENTRY, Writing, recovered
@@ -200,16 +202,23 @@ def free_disk(journal: SqliteJournal) -> None:
 
 
 @pytest.mark.parametrize(
-    "poison",
+    ("poison", "refusal"),
     [
         pytest.param(
-            {"status": Status.COMPLETED, "ended_at": None}, id="an end without an instant, refused by a CHECK"
+            {"status": Status.COMPLETED, "ended_at": None},
+            JournalUnavailable,
+            id="an end without an instant, refused by a CHECK",
         ),
-        pytest.param({"status": Status.COMPLETED, "ended_at": 2**70}, id="an instant beyond 64 bits"),
+        pytest.param(
+            {"status": Status.COMPLETED, "ended_at": 2**70}, EntriesUnwritable, id="an instant beyond 64 bits"
+        ),
+        pytest.param(
+            {"cause": Cause(ReasonCode.REJECTED, "", "half an emoji: \ud83d", 1)}, EntriesUnwritable, id="no text"
+        ),
     ],
 )
 async def test_an_append_that_cannot_be_written_disturbs_no_other_of_its_group(
-    journal: SqliteJournal, poison: dict[str, Any]
+    journal: SqliteJournal, poison: dict[str, Any], refusal: type[Exception]
 ) -> None:
     poisoned = Writing(journal, "poisoned")
     await poisoned.start()
@@ -219,7 +228,7 @@ async def test_an_append_that_cannot_be_written_disturbs_no_other_of_its_group(
         last = Writing(journal, "last").start()
     ends = await asyncio.gather(first, bad, last, return_exceptions=True)
 
-    assert [type(end) for end in ends] == [type(None), JournalUnavailable, type(None)]
+    assert [type(end) for end in ends] == [type(None), refusal, type(None)]
     assert await journal.read("poisoned") == [EVERY_ENTRY[0]]
     assert await journal.read("first") == await journal.read("last") == [EVERY_ENTRY[0]]
 

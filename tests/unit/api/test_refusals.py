@@ -15,6 +15,7 @@ CODE = StatusCode
 @pytest.mark.parametrize(
     ("error", "code", "reason", "comes_again"),
     [
+        (errors.EntriesUnwritable("so"), CODE.INVALID_ARGUMENT, "ENTRIES_UNWRITABLE", False),
         (errors.InvalidInput(("field", "is wrong")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
         (errors.Undecodable(("", "is none")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
         (errors.NotAuthenticated("TOKEN_EXPIRED", "so"), CODE.UNAUTHENTICATED, "TOKEN_EXPIRED", False),

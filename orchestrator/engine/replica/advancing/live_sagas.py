@@ -7,7 +7,8 @@ counts, that of its latest claim; an older one that stops changes nothing of wha
 
     launch() ──▶ live ──stopped──▶ it rests: ended, suspended or parked; it is read from the journal from now on
                            ├─────▶ the journal refused: the claim is lost, and the saga is another replica's now
-                           └─────▶ the journal was unavailable: the recovery of the saga is deferred until it is back
+                           ├─────▶ the journal was unavailable: the recovery of the saga is deferred until it is back
+                           └─────▶ the journal can never hold what it is to: recovered, too, and then suspended
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.advancing.frozen_sagas import FrozenSagas
+from orchestrator.engine.replica.advancing.unwritable_sagas import UnwritableSagas
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
-from orchestrator.errors import ClaimLost, SagaExists
+from orchestrator.errors import ClaimLost, EntriesUnwritable, SagaExists
 from orchestrator.journal.logged import about_saga
 from orchestrator.ports.claims import Claim
 
@@ -77,6 +79,7 @@ class LiveSagas(dict[str, Executor]):
         self._watchers = watchers
         self.time = JournalTime(adapters.clock)
         self.frozen = FrozenSagas()
+        self._unwritable = UnwritableSagas()
         self.digests: dict[str, bytes] = {}
         self.claims_lost = 0
         self.tells_life = False
@@ -122,7 +125,7 @@ class LiveSagas(dict[str, Executor]):
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
         if where:
             executor.stopped.add_done_callback(lambda stopped: self.frozen.forget(state.saga_id, stopped))
-        executor.launch(rollback)
+        executor.launch(rollback, self._unwritable.take(state.saga_id, writer.token))
         return executor
 
     def _stopped(self, executor: Executor, writer: SagaWriter, stopped: asyncio.Future[Stop | None]) -> None:
@@ -134,6 +137,7 @@ class LiveSagas(dict[str, Executor]):
             self.digests.pop(saga_id, None)
         rests = not stopped.exception() and stopped.result() is None
         if rests:
+            self._unwritable.forget(saga_id)
             self.on_rest(executor.state)
         self._watchers.detach(writer, rests=rests)
         about = about_saga(executor.state)
@@ -144,6 +148,11 @@ class LiveSagas(dict[str, Executor]):
             case Halt() | Fail(ClaimLost() | SagaExists()) as stop:
                 self.claims_lost += isinstance(stop, Fail) and isinstance(stop.error, ClaimLost)
                 _log.info("saga %s is advanced here no more", saga_id, extra=about)
+            case Fail(EntriesUnwritable() as error):
+                _log.critical("saga %s cannot go on: %s", saga_id, error, extra=about)
+                # A start that cannot be written has left nothing that could be suspended.
+                if writer.started.exception() is None and self._unwritable.note(saga_id, writer.token, error):
+                    self.on_deferred(Claim(saga_id, writer.token))
             case Fail(error):
                 told = "saga %s is advanced here no more, until the journal can be read again: %s"
                 _log.info(told, saga_id, error, extra=about)
