@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from orchestrator.participant.texts import well_formed
+
 _SAID: Final = (
     (re.compile(r"^(?:value|map) (must .*)$"), r"\1"),
     (re.compile(r"^value is empty, which is not (a valid .*)$"), r"must not be empty: give \1"),
@@ -26,8 +28,6 @@ _SAID: Final = (
     (re.compile(r"\bless than or equal to (\S+)"), r"\1 or less"),
     (re.compile(r"\bgreater than\b"), "more than"),
 )
-_HALF: Final = re.compile("[\ud800-\udfff]")
-_NO_HALF: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def counted(number: int, noun: str, none: str = "no") -> str:
@@ -41,15 +41,6 @@ def for_people(violation: str) -> str:
     for said, told in _SAID:
         violation = said.sub(told, violation)
     return violation
-
-
-def well_formed(text: str) -> str:
-    """The text as UTF-8 can say it: with a replacement character for each half of a surrogate pair.
-
-    JSON can say such a half, and so can Python: whoever cuts a text of JavaScript within an emoji sends one. Neither
-    protobuf nor a database takes it, so what others wrote goes through here before it is kept or shown.
-    """
-    return text if text.isascii() else _HALF.sub(_NO_HALF, text)
 
 
 def cut(text: str, most: int) -> str:

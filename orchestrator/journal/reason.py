@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.contract.wording import well_formed
+from orchestrator.participant.texts import well_formed
 
 if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor

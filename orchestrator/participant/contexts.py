@@ -11,6 +11,7 @@ import grpc.aio
 
 from orchestrator.participant.errors import Rejection
 from orchestrator.participant.statuses import FailedStatusError, Status, Trailing
+from orchestrator.participant.texts import well_formed
 
 
 class HeldContext:
@@ -72,7 +73,7 @@ class HeldContext:
         if (error is not None and not self._aborted) or self._code in {None, grpc.StatusCode.OK}:
             return None
         assert self._code is not None
-        return Status(self._code, self._message, self.trailing)
+        return Status(self._code, well_formed(self._message), self.trailing)
 
     def _hold(self, code: grpc.StatusCode, details: str, trailing_metadata: Any = ()) -> NoReturn:  # noqa: ANN401
         if code is grpc.StatusCode.OK:

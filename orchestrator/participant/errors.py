@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from orchestrator.participant.texts import well_formed
+
 DEFINITE: Final = frozenset(
     {
         "ALREADY_EXISTS",
@@ -44,10 +46,10 @@ class Refusal(Exception):
         metadata: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.message = message
+        self.reason = well_formed(reason)
+        self.message = well_formed(message)
         self.code = code.name if isinstance(code, Enum) else code
-        self.metadata = {name: str(value) for name, value in (metadata or {}).items()}
+        self.metadata = {well_formed(name): well_formed(str(value)) for name, value in (metadata or {}).items()}
 
 
 class Rejection(Refusal):

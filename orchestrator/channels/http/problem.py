@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from orchestrator.contract.wording import well_formed
+from orchestrator.participant.texts import well_formed
 
 _NO_TYPE: Final = "about:blank"
 _TAG: Final = re.compile(r"<[^>]*>")

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.contract.wording import well_formed
 from orchestrator.journal.codec.row import Row
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.participant.texts import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -159,8 +159,9 @@ class Binding:
             if body:
                 raise UnreadableError("", "a body is not taken here")
         elif body:
-            document = read(body)
-            parse(document if isinstance(self.body, str) else {self.body.json_name: document}, message)
+            name = "" if isinstance(self.body, str) else self.body.json_name
+            document = read(body, name)
+            parse({name: document} if name else document, message)
 
     def _read_path(self, message: Message, fields: Fields, text: str) -> None:
         """The body may repeat a field of the path, and not contradict it."""

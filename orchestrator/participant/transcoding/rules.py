@@ -119,7 +119,7 @@ class Rule:
             UnreadableError: it says none.
         """
         reply = message_factory.GetMessageClass(self.method.output_type)()
-        document = read(content) if content else {}
+        document = read(content, is_lenient=True) if content else {}
         if self.response_body is not None:
             document = {self.response_body.json_name: document} if content else {}
         parse(document, reply, is_lenient=True)

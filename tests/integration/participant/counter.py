@@ -52,7 +52,7 @@ def postponed() -> status_pb2.Status:
     return status
 
 
-async def ended(name: str, context: Any) -> None:  # noqa: ANN401 - one case for each way to end
+async def ended(name: str, context: Any) -> None:  # noqa: ANN401, C901 - one case for each way to end
     """End a call in the way that its request names."""
     match name:
         case "abort":
@@ -67,6 +67,10 @@ async def ended(name: str, context: Any) -> None:  # noqa: ANN401 - one case for
             context.set_details("no room")
         case "rejection":
             raise Rejection("NO_ROOM", "no room", code=grpc.StatusCode.OUT_OF_RANGE, metadata={"rooms": 0})
+        case "half an emoji":
+            raise Rejection("NO_ROOM", "no room \ud83d", code="OUT_OF_RANGE", metadata={"said": "\ud83d"})
+        case "abort with half an emoji":
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no room \ud83d")
         case "unavailable":
             await context.abort(grpc.StatusCode.UNAVAILABLE, "later")
         case "postponed":

@@ -38,6 +38,8 @@ REFUSALS = {
     "caught abort": ("FAILED_PRECONDITION", "no room"),
     "set code": ("NOT_FOUND", "no room"),
     "rejection": ("OUT_OF_RANGE", "no room"),
+    "half an emoji": ("OUT_OF_RANGE", "no room \N{REPLACEMENT CHARACTER}"),
+    "abort with half an emoji": ("FAILED_PRECONDITION", "no room \N{REPLACEMENT CHARACTER}"),
 }
 
 

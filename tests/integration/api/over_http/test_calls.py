@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tests.integration.console.conftest import Opened
 
+JSON = {"content-type": "application/json"}
+
 
 async def test_an_order_is_started_and_shown(http: Opened) -> None:
     async with http.caller("starter") as starter:
@@ -140,6 +142,28 @@ async def test_where_two_people_are_needed_one_is_refused_and_that_is_durable(tm
             taken = await second.post(f"/v1/sagas/{saga_id}:resolveOutcome", json=body)
     assert (refused.status_code, refused.json()["reason"]) == (422, "SECOND_PERSON_NEEDED")
     assert taken.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (":cancel", rb'{"reason": "too late \ud83d"}', "reason"),
+        (":cancel", rb'{"reason": "too late", "\ud83d": 1}', ""),
+        (":resolveOutcome", rb'{"key": "a", "evidence": "the bank says \ud83d"}', "evidence"),
+        (":resolveOutcome", rb'{"key": "\ud83d", "evidence": "the bank says so"}', "key"),
+    ],
+)
+async def test_half_an_emoji_is_refused_by_the_name_of_its_field_and_nothing_is_lost(
+    http: Opened, path: str, body: bytes, field: str
+) -> None:
+    saga_id = await in_doubt(http.api, an_order(), "AuthorizePayment")
+    async with http.caller("operator") as operator:
+        before = await operator.get(f"/v1/sagas/{saga_id}", params={"includeJournal": True})
+        answer = await operator.post(f"/v1/sagas/{saga_id}{path}", content=body, headers=JSON)
+        after = await operator.get(f"/v1/sagas/{saga_id}", params={"includeJournal": True})
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+    assert [each.get("field", "") for each in answer.json()["violations"]] == [field]
+    assert after.json() == before.json()
 
 
 async def test_a_narrowed_caller_sees_its_own_alone(tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ def test_a_request_that_its_rule_cannot_say_is_refused_by_the_name_of_the_field(
         ('post: "/v1/b" body: "*"', "/v1/b", b"[]", "", "no JSON object"),
         ('post: "/v1/b" body: "*"', "/v1/b", b"\xff", "", "no JSON"),
         ('post: "/v1/b" body: "*"', "/v1/b", b"[" * 100_000, "", "no JSON"),
+        ('post: "/v1/b" body: "*"', "/v1/b", rb'{"words": ["a", "b \ud83d"]}', "words[1]", "surrogate"),
+        ('post: "/v1/b" body: "*"', "/v1/b", rb'{"book": {"\uDE00": 1}}', "book", "surrogate"),
+        ('post: "/v1/b" body: "*"', "/v1/b", rb'{"more": {"a": {"\ud83d": 1}}}', "more.a", "surrogate"),
+        ('post: "/v1/b" body: "*"', "/v1/b", rb'{"kind": "\ud83d"}', "kind", "surrogate"),
+        ('post: "/v1/b" body: "book"', "/v1/b", rb'{"bookName": "\ud83d"}', "book.bookName", "surrogate"),
         ('post: "/v1/{number}" body: "*"', "/v1/7", b'{"number": 8}', "number", "not the same"),
         ('post: "/v1/b" body: "book"', "/v1/b?book.bookName=x", b"{}", "book.bookName", "field of the body"),
         ('post: "/v1/b" body: "book"', "/v1/b", b'{"kind": {}}', "book.kind", ""),
@@ -205,6 +210,24 @@ def test_the_body_of_a_response_is_one_field_of_the_reply(
     answered = reply(compiled, **fields)
     assert compiled.content(answered) == content
     assert compiled.reply(content) == answered
+
+
+def test_a_whole_emoji_may_be_written_as_a_surrogate_pair(rule: RuleOf) -> None:
+    compiled = rule('post: "/v1/b" body: "*"')
+
+    assert heard(compiled, HttpCall("POST", "/v1/b", "", rb'{"words": ["\ud83d\ude00"]}')) == request(
+        compiled, words=["\N{GRINNING FACE}"]
+    )
+
+
+def test_of_half_a_surrogate_pair_in_a_reply_a_replacement_character_is_read(rule: RuleOf) -> None:
+    """The effect is there, and the other half was lost before."""
+    compiled = rule('get: "/v1/b"')
+    content = rb'{"\ud83d": 1, "kind": "\ud83d", "books": [{"bookName": "a \ud83d", "copies": {"b": 1}, "\ude00": {}}]}'
+
+    assert compiled.reply(content) == reply(
+        compiled, books=[{"bookName": "a \N{REPLACEMENT CHARACTER}", "copies": {"b": 1}}]
+    )
 
 
 def test_what_a_newer_server_says_is_ignored_in_a_reply(rule: RuleOf) -> None:
