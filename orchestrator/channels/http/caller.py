@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from typing import TYPE_CHECKING, Final
 
 import httpx2
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Metadata = tuple[tuple[str, str], ...]
     Headers = list[tuple[bytes, bytes]]
 
+_log = logging.getLogger(__name__)
+
+CHANNEL_FAILED: Final = "CHANNEL_FAILED"
 REPLY_UNREADABLE: Final = "REPLY_UNREADABLE"
 REQUEST_UNSAYABLE: Final = "REQUEST_UNSAYABLE"
 UNMAPPED: Final = "NO_HTTP_RULE"
@@ -55,6 +59,14 @@ class HttpCaller:
 
     async def __call__(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ASYNC109 - the deadline travels with the call
         """Make one attempt; see the port."""
+        try:
+            return await self._attempt(request, metadata, timeout)
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw of an answer says nothing of its effect
+            _log.exception("an attempt at %s failed in a way that was not foreseen", self._command.name)
+            message = cut(f"the answer was not understood: {type(error).__name__}: {error}", MESSAGE_BYTES)
+            return Unknown(Failure(StatusCode.INTERNAL, message, CHANNEL_FAILED))
+
+    async def _attempt(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ASYNC109 - see above
         if len(request) > self._most_bytes:
             return too_large(len(request), self._most_bytes)
         try:

@@ -118,6 +118,6 @@ def _seconds(value: str, answer: HttpAnswer) -> float:
 def _instant(value: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year, or a zone, that no integer of C holds
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -108,6 +108,30 @@ async def test_a_reply_that_cannot_be_read_is_a_lost_answer(way: Way, body: str)
     assert "hotel.v1.BookRoomResponse" in outcome.failure.message
 
 
+async def test_half_an_emoji_in_a_reply_is_read_as_what_is_left_of_it(way: Way) -> None:
+    way.participant.always(200, rb'{"room": "Sea view \ud83d", "\ud83d": 1}')
+
+    assert await way.sent() == Completed(reply(BOOK, room="Sea view \N{REPLACEMENT CHARACTER}"))
+
+
+async def test_an_answer_that_nobody_foresaw_is_unknown_and_logged(
+    way: Way, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise SystemError("a result with an exception set")
+
+    monkeypatch.setattr("orchestrator.channels.http.caller.outcome_of", fail)
+    way.participant.always(503)
+
+    outcome = await way.sent()
+
+    assert isinstance(outcome, Unknown)
+    assert not outcome.final
+    assert (outcome.failure.code, outcome.failure.reason) == (StatusCode.INTERNAL, "CHANNEL_FAILED")
+    assert "SystemError: a result with an exception set" in outcome.failure.message
+    assert "HotelService.BookRoom failed in a way that was not foreseen" in caplog.text
+
+
 async def test_a_request_that_its_rule_cannot_say_is_not_sent(way: Way) -> None:
     outcome = await way.sent(CANCEL, request(CANCEL))
 

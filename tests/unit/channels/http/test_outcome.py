@@ -201,14 +201,25 @@ def at(seconds: int) -> str:
         ({"retry_after": "inf"}, 0),
         ({"retry_after": at(9), "date": at(0)}, 9),
         ({"retry_after": at(-9), "date": at(0)}, 0),
+        ({"retry_after": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"}, 0),
+        ({"retry_after": f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}"}, 0),
+        ({"retry_after": "Mon, 01 Jan 0001 00:00:00 +2359", "date": "Fri, 31 Dec 9999 23:59:59 -2359"}, 0),
+        ({"retry_after": "9" * 5000}, 0),
     ],
-    ids=range(9),
+    ids=range(13),
 )
 def test_a_delay_is_seconds_or_an_instant_by_the_participants_clock(headers: dict[str, str], seconds: float) -> None:
     outcome = outcome_of(answer(429, **headers))
 
     assert isinstance(outcome, Retry)
     assert outcome.retry_after == seconds
+
+
+def test_a_date_that_no_calendar_has_is_taken_for_none() -> None:
+    outcome = outcome_of(answer(429, retry_after=at(-(10**8)), date=f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"))
+
+    assert isinstance(outcome, Retry)
+    assert outcome.retry_after == 0
 
 
 def test_a_delay_that_is_too_long_is_cut_and_told() -> None:
