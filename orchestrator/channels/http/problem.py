@@ -3,6 +3,8 @@
 Services that were never written for a saga say it in words of their own: a JSON object with ``message`` or ``error``, a
 line of text, a page of HTML. So that a rule of the contract can tell one refusal from another by its message, all of
 these are read, and none of them has to be there. Whatever is read is a text that a journal can keep.
+
+It is read on the event loop, where every other saga waits for it, so there is a limit to how much is.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from typing import Any, Final, NamedTuple
 from orchestrator.participant.texts import well_formed
 
 _NO_TYPE: Final = "about:blank"
-_TAG: Final = re.compile(r"<[^>]*>")
+# Without "<" within a tag, no part of a text is looked at twice.
+_TAG: Final = re.compile(r"<[^<>]*>")
+_MOST_BYTES: Final = 1024 * 1024
+_MOST_BYTES_OF_TEXT: Final = 64 * 1024
+"""Of a document, which is whole or none; and of any other text, of which only the beginning is kept."""
 _TELLING: Final = ("detail", "message", "error", "error_description", "title")
 
 
@@ -36,9 +42,12 @@ class Problem(NamedTuple):
 
 def read_problem(body: bytes) -> Problem:
     """What the body of a refusal says."""
-    text = body.decode("utf-8", "replace").strip()
+    text = body[:_MOST_BYTES_OF_TEXT].decode("utf-8", "replace").strip()
     if text.startswith("<"):
         return Problem(" ".join(_TAG.sub(" ", text).split()))
+    if len(body) > _MOST_BYTES:
+        return Problem(text)
+    text = body.decode("utf-8", "replace").strip()
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

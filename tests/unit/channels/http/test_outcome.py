@@ -127,6 +127,23 @@ def test_half_an_emoji_is_read_as_a_text_that_can_be_kept(said: object, read: Pr
     assert read_problem(json.dumps(said).encode()) == read
 
 
+def test_a_long_document_is_read_and_of_one_that_is_too_long_the_beginning_is_told() -> None:
+    violations = [{"field": f"lines[{number}].quantity"} for number in range(10_000)]
+
+    long = read_problem(json.dumps({"violations": violations, "detail": "no", "reason": "BAD"}).encode())
+    assert (long.message, long.reason, len(long.violations)) == ("no", "BAD", 10_000)
+
+    too_long = read_problem(json.dumps({"detail": "no", "padding": "x" * 10_000_000}).encode())
+    assert (too_long.message[:14], too_long.reason) == ('{"detail": "no', "")
+    assert len(too_long.message) < 100_000
+
+
+@pytest.mark.parametrize("body", [b"<" * 10_000_000, b"<a" * 5_000_000])
+def test_no_text_keeps_the_loop_busy_for_long(body: bytes) -> None:
+    """To look for the end of a tag from each of its beginnings would take longer than any test may."""
+    read_problem(body)
+
+
 def test_a_status_that_says_nothing_itself_is_told_in_its_own_words() -> None:
     assert outcome_of(answer(404)) == Rejected(Failure(StatusCode.NOT_FOUND, "HTTP 404: Not Found"))
     assert outcome_of(answer(599)) == Unknown(Failure(StatusCode.UNKNOWN, "HTTP 599"))

@@ -212,6 +212,14 @@ def test_the_body_of_a_response_is_one_field_of_the_reply(
     assert compiled.reply(content) == answered
 
 
+def test_a_name_that_is_given_twice_is_found_among_many(rule: RuleOf) -> None:
+    """To count each of the names would take longer than any test may."""
+    compiled = rule('post: "/v1/b" body: "*"')
+    names = ",".join(f'"k{number}":1' for number in range(400_000))
+    with pytest.raises(UnreadableError, match="'z' is given more than once"):
+        heard(compiled, HttpCall("POST", "/v1/b", "", f'{{{names},"z":1,"z":2}}'.encode()))
+
+
 def test_a_whole_emoji_may_be_written_as_a_surrogate_pair(rule: RuleOf) -> None:
     compiled = rule('post: "/v1/b" body: "*"')
 
