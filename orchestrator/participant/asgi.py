@@ -135,14 +135,26 @@ class GuardMiddleware:
 
         async def run() -> bytes:
             nonlocal last
-            if time.monotonic() >= late_at:  # it asks again, with the same key
-                raise GuardRefusal("TOO_LATE", "the caller does not wait any longer", code="DEADLINE_EXCEEDED")
+            _refuse_late(late_at)
             last = await _response_of(self._app, scope, body, receive)
             return last.reply()
 
+        if call.kind is Kind.FOREIGN:  # what has come too late is not even intended
+            _refuse_late(late_at)
         answer = await answer_async(call, self._records, run)
         is_new = last is not None and last.to_bytes() == answer.content
         return last if last is not None and is_new else Response.recorded(answer.content), answer.echo
+
+
+def _refuse_late(late_at: float) -> None:
+    """Begin nothing for a caller that is gone: it asks again, with the same key.
+
+    Raises:
+        PostponedResponseError: it is; there is no effect yet.
+    """
+    if time.monotonic() >= late_at:
+        told = GuardRefusal("TOO_LATE", "the caller does not wait any longer", code="DEADLINE_EXCEEDED")
+        raise PostponedResponseError(Response.of_refusal(told))
 
 
 def _seconds_left(scope: Scope) -> float:

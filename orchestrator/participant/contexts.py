@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from orchestrator.participant.errors import Rejection
-from orchestrator.participant.statuses import FailedStatusError, Status, Trailing
+from orchestrator.participant.statuses import PostponedStatusError, Status, Trailing
 from orchestrator.participant.texts import well_formed
 
 
@@ -106,9 +106,9 @@ def refuse_late(context: Any) -> None:  # noqa: ANN401 - of either kind
     """Begin nothing for a caller that is gone: it asks again, with the same key.
 
     Raises:
-        FailedStatusError: the deadline is over, or the call was cancelled.
+        PostponedStatusError: the deadline is over, or the call was cancelled; there is no effect yet.
     """
     left = context.time_remaining()
     is_gone = not context.is_active() if hasattr(context, "is_active") else context.cancelled()
     if is_gone or (left is not None and left <= 0):
-        raise FailedStatusError(Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the caller does not wait any longer"))
+        raise PostponedStatusError(Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the caller does not wait any longer"))

@@ -19,7 +19,8 @@ another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a k
 
 *In doubt* is only a foreign command, whose effect is in another service that does not recognise keys. Its intent is
 committed before that service is called. Where no answer is recorded after that, nobody here knows the effect: the
-command is never run again, and a person decides. A handler that says "no effect yet, try again" takes the intent back.
+command is never run again, and a person decides. A handler that says "no effect yet, try again" takes the intent back,
+and so does a handler that is not run, because its caller does not wait any longer.
 
 An answer is *echoed* where it holds for every attempt of its key. Two rejections are not: one that leaves no record (of
 a command that may succeed later), because another attempt may still arrive; and that of a reused key, because its first

@@ -65,6 +65,7 @@ class Method:
         Raises:
             FailedStatusError: the request or its metadata make no sense; the guard is not asked.
             GuardRefusal: the caller is not trusted.
+            PostponedStatusError: it is a foreign command that has come too late, so it is not even intended.
         """
         metadata = CallMetadata.read(context.invocation_metadata())
         refuse_untrusted(self.trusts, partial(caller_of, context), self.kind, metadata, self.path)
@@ -80,6 +81,8 @@ class Method:
         status = self.validate(message) if self.validate is not None else None
         if status is not None:
             raise FailedStatusError(Status.rich(status))
+        if self.kind is Kind.FOREIGN:
+            refuse_late(context)
         return Call(self.kind, self.path, request, metadata), message
 
     def reply(self, held: HeldContext, reply: Any, error: Exception | None) -> bytes:  # noqa: ANN401 - a message

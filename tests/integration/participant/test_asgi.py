@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -229,6 +230,23 @@ async def test_a_foreign_command_is_in_doubt_until_it_is_answered_and_free_when_
     lost = await sent(hotel, "POST", "/rooms/1/charge", keyed("lost"))
     assert (lost[0], lost[2]["reason"]) == (500, "COMMAND_IN_DOUBT")
     assert (await sent(hotel, "POST", "/rooms/1/charge", keyed("postponed")))[0] == 200
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+async def test_a_foreign_command_that_comes_too_late_is_not_in_doubt(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch, waits: int
+) -> None:
+    """Its caller is gone before the intent is written, or while it is: the service is not called either way."""
+    looks = iter([0.0, *[0.0] * waits])
+    clock = SimpleNamespace(monotonic=lambda: next(looks, 10.0))
+    monkeypatch.setattr("orchestrator.participant.asgi.time", clock)
+    late = await sent(hotel, "POST", "/rooms/1/charge", keyed(**{"request-timeout": "5"}))
+    monkeypatch.undo()
+    assert (late[0], late[1].get("idempotency-key"), late[2]["reason"]) == (504, None, "TOO_LATE")
+    assert hotel.runs == 0
+
+    assert (await sent(hotel, "POST", "/rooms/1/charge", keyed()))[0] == 200
+    assert hotel.runs == 1
 
 
 async def test_a_body_that_is_too_long_is_refused(hotel: Hotel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from orchestrator.participant import aio, connection, threads
+from orchestrator.participant.contexts import refuse_late
 from orchestrator.participant.engines import AsyncEngineRecords
 from tests.integration.participant.counter import (
     KINDS,
@@ -235,6 +237,27 @@ async def test_a_foreign_command_that_had_no_effect_yet_is_called_again(
     counter.way = ""
     assert (await call(channel, "Charge", key="k")).code == "OK"
     assert counter.runs == 2
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+async def test_a_foreign_command_that_comes_too_late_is_not_in_doubt(
+    channel: grpc.aio.Channel, counter: Counter, monkeypatch: pytest.MonkeyPatch, waits: int
+) -> None:
+    """Its caller is gone before the intent is written, or while it is: the service is not called either way."""
+    looks = iter([False] * waits)
+
+    def refuse(context: Any) -> None:  # noqa: ANN401 - of either kind
+        if next(looks, True):
+            refuse_late(SimpleNamespace(time_remaining=lambda: 0.0, cancelled=lambda: False))
+        refuse_late(context)
+
+    monkeypatch.setattr("orchestrator.participant.methods.refuse_late", refuse)
+    assert (await call(channel, "Charge", key="k")).code == "DEADLINE_EXCEEDED"
+    monkeypatch.undo()
+    assert counter.runs == 0
+
+    assert (await call(channel, "Charge", key="k")).code == "OK"
+    assert counter.runs == 1
 
 
 async def test_a_foreign_refusal_is_recorded(channel: grpc.aio.Channel, counter: Counter) -> None:

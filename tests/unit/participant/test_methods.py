@@ -11,7 +11,7 @@ import pytest
 from orchestrator.participant import Kind
 from orchestrator.participant.contexts import refuse_late
 from orchestrator.participant.methods import Method, guarded_method
-from orchestrator.participant.statuses import FailedStatusError, Status, error_domain
+from orchestrator.participant.statuses import PostponedStatusError, Status, error_domain
 
 KINDS = {"hotel.v1.HotelService": {"BookRoom": Kind.COMMAND, "WatchRooms": Kind.QUERY, "BookRooms": Kind.COMMAND}}
 UNARY: Any = grpc.unary_unary_rpc_method_handler(lambda request, _: request)
@@ -69,7 +69,7 @@ def test_a_caller_that_waits_is_served(context: Any) -> None:  # noqa: ANN401
     "context", [asynchronous(0.0), asynchronous(None, cancelled=True), threaded(0.0), threaded(1.0, active=False)]
 )
 def test_nothing_begins_for_a_caller_that_is_gone(context: Any) -> None:  # noqa: ANN401
-    with pytest.raises(FailedStatusError) as late:
+    with pytest.raises(PostponedStatusError) as late:
         refuse_late(context)
     assert late.value.status.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
