@@ -10,13 +10,15 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from orchestrator.participant.metadata import LONGEST_KEY as LONGEST_IDEMPOTENCY_KEY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.contract.command import Command
 
 LONGEST_KEY: Final = 500
-"""Characters of the key of a command, as the operators' API takes it."""
+"""Characters of a key within its saga, as the operators' API takes it."""
 LONGEST_SAGA_ID: Final = 200
 """Characters of the id of a saga, as the operators' API takes it."""
 
@@ -55,6 +57,15 @@ _COMPENSATION = "compensation:"
 def compensation_key(key: str) -> str:
     """The key of the compensation of the command with this key."""
     return _COMPENSATION + key
+
+
+def longest_command_key(saga_id: str) -> int:
+    """Characters of the key of a command of this saga.
+
+    So many that participants take the idempotency keys of the command and of its compensation, which is the longer one:
+    a command that is taken can be taken back.
+    """
+    return min(LONGEST_KEY, LONGEST_IDEMPOTENCY_KEY - len(idempotency_key(saga_id, compensation_key(""))))
 
 
 Relation: TypeAlias = Literal["compensates", "verifies"]

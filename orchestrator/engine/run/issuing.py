@@ -47,16 +47,16 @@ class Issuing:
         self.unawaited: set[str] = set()
         self.under_way = UnderWay()
 
-    def next_key(self, name: str) -> str:
-        """The key of the next call of this name in the scope of the code that is running."""
+    def next_key(self, name: str, longest: int = LONGEST_KEY) -> str:
+        """The key of the next call of this name in the scope of the code that is running, in so many characters."""
         prefix = f"{scope_path.get()}{name}"
         number = self._calls.get(prefix, 0) + 1
         self._calls[prefix] = number
         key = f"{prefix}#{number}"
         state = self._context.writer.state
-        if len(key) <= LONGEST_KEY or key in state.commands or key in state.values:
+        if len(key) <= longest or key in state.commands or key in state.values:
             return key
-        return bounded(key, LONGEST_KEY)
+        return bounded(key, longest)
 
     @contextlib.contextmanager
     def awaited(self, key: str) -> Iterator[None]:

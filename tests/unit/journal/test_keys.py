@@ -10,14 +10,35 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import child, saga, scope
-from orchestrator.engine.run import issuing
+from orchestrator.engine.run.commands import command_issuer
 from orchestrator.journal import keys
-from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded, related, relation
+from orchestrator.journal.keys import (
+    LONGEST_KEY,
+    LONGEST_SAGA_ID,
+    bounded,
+    compensation_key,
+    idempotency_key,
+    longest_command_key,
+    related,
+    relation,
+)
 from orchestrator.journal.state import Status
+from orchestrator.participant.metadata import CallMetadata, Kind
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.support.engine_world import CONFIRM, RESERVE, SAGA, Answer, EngineWorld, Shop, order_of, rejected, until
+from tests.support.engine_world import (
+    ARRANGE,
+    CONFIRM,
+    RESERVE,
+    SAGA,
+    Answer,
+    EngineWorld,
+    Shop,
+    order_of,
+    rejected,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -148,7 +169,7 @@ async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have
     never = Answer()
     world.participants.scripts["ReserveStock"] = [None, never]
     if keys_were_unbounded:
-        monkeypatch.setattr(issuing, "LONGEST_KEY", UNBOUNDED)
+        monkeypatch.setattr(command_issuer, "longest_command_key", lambda _: UNBOUNDED)
     run = asyncio.ensure_future(world.process().worker.start(order_of(deeply_scoped), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()
@@ -160,7 +181,46 @@ async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have
     assert (await world.stopped()).status is Status.COMPLETED
     after = list(world.state().commands)
     assert after[:2] == before
-    assert len(after[2]) == LONGEST_KEY
+    assert len(after[2]) == longest_command_key(SAGA)
+
+
+@saga("scoped", version=1)
+async def scoped(order: StartOrderRequest, shop: Shop) -> Receipt:
+    with ExitStack() as stack:
+        for number in range(7):
+            stack.enter_context(scope(f"{number}{WIDE[1:]}"))
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.shipping.ArrangeShipment(ARRANGE)
+    return Receipt(order_id=order.customer_id)
+
+
+@pytest.mark.parametrize("definition", [scoped, deeply_scoped], ids=["at the edge", "far beyond it"])
+async def test_a_command_that_participants_take_has_a_compensation_that_they_take(
+    family: Callable[..., EngineWorld], definition: Definition
+) -> None:
+    world = family(definition)
+    refused = "ArrangeShipment" if definition is scoped else "SendConfirmation"
+    world.participants.scripts[refused] = [rejected()]
+    state = await world.process().worker.start(order_of(definition), wait=1e6)
+
+    assert state.status is Status.COMPENSATED
+    keys_by_method = {(call.method, call.key) for call in world.participants.calls}
+    assert {method for method, _ in keys_by_method} >= {"ReserveStock", "ReleaseStock"}
+    for method, key in keys_by_method:
+        assert list(CallMetadata(idempotency_key=key).nonsense(Kind.COMMAND)) == [], method
+    assert {key.replace("/compensation:", "/") for _, key in keys_by_method if "compensation:" in key} == {
+        key for method, key in keys_by_method if method == "ReserveStock"
+    }
+
+
+@pytest.mark.parametrize("longest_id", [36, LONGEST_SAGA_ID])
+def test_a_key_that_has_room_beside_the_id_of_its_saga_stays_as_it_is(longest_id: int) -> None:
+    saga_id = "s" * longest_id
+    longest = longest_command_key(saga_id)
+    whole = idempotency_key(saga_id, compensation_key("k" * longest))
+
+    assert list(CallMetadata(idempotency_key=whole).nonsense(Kind.COMPENSATION)) == []
+    assert len(list(CallMetadata(idempotency_key=f"{whole}k").nonsense(Kind.COMPENSATION))) == 1
 
 
 @pytest.mark.parametrize("word", ["compensates", "verifies"])

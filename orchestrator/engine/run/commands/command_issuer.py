@@ -22,6 +22,7 @@ from orchestrator.engine.run.waits.wait_issuer import WaitIssuer
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
+from orchestrator.journal.keys import longest_command_key
 from orchestrator.journal.logged import root_traceparent
 from orchestrator.journal.state import StepOutcome
 
@@ -113,7 +114,7 @@ class CommandIssuer:
         timeout: float | None,
     ) -> Coroutine[Any, Any, Reply]:
         """Fix the key of a command; awaiting what comes back carries it out."""
-        key = self.issuing.next_key(binding.short_name)
+        key = self.issuing.next_key(binding.short_name, longest_command_key(self._writer.state.saga_id))
         self.issuing.unawaited.add(key)
         return self._carry_out(binding, key, request, deserialize, timeout)
 
