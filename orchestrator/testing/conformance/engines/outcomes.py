@@ -15,7 +15,7 @@ from orchestrator.testing.conformance.engines.answers import (
     UNKNOWN,
 )
 from orchestrator.testing.conformance.engines.collecting import Scenarios
-from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, trip
+from orchestrator.testing.conformance.engines.sagas import BACKWARD, FORWARD, trip, unsayable
 
 if TYPE_CHECKING:
     from orchestrator.testing.conformance.engines.harness import Stage
@@ -119,3 +119,14 @@ async def a_reply_that_cannot_be_read_is_a_lost_answer(stage: Stage) -> None:
 
     assert state.status is Status.COMPLETED
     assert len(stage.participants.of("ReserveStock")) == 2  # noqa: PLR2004 - as the docstring says
+
+
+@scenario()
+async def a_reason_that_cannot_be_said_is_kept_as_far_as_it_can(stage: Stage) -> None:
+    """The saga is rolled back like any other, and can be read and found."""
+    state = await stage.run(unsayable, "saga-1")
+
+    assert state.status is Status.COMPENSATED
+    assert stage.participants.methods() == ["ReserveStock", "ReleaseStock"]
+    assert state.rollback is not None
+    assert state.rollback.message == "GIVEN_UP: nobody likes this \N{REPLACEMENT CHARACTER}"

@@ -166,6 +166,13 @@ async def broken(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG0
     raise ZeroDivisionError("a fault in the code")
 
 
+@saga("unsayable", version=1)
+async def unsayable(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG001 - as every saga
+    """It gives up in words that UTF-8 cannot say: half of an emoji is in them."""
+    await _reserve(shop)
+    raise SagaRejected("GIVEN_UP", "nobody likes this \ud83d")
+
+
 @saga("long", version=1)
 async def long(order: StartOrderRequest, shop: Shop) -> Receipt:
     """Many commands, one after another."""
@@ -268,6 +275,7 @@ DEFINITIONS: Final[tuple[SagaDefinition[Any, Any, Any], ...]] = (
     hurried,
     drawn,
     broken,
+    unsayable,
     long,
     parcel,
     delivery,
