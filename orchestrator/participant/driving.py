@@ -3,6 +3,8 @@
 A store of records opens transactions. What can be done in an open one is ``Opened``: one statement each.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from orchestrator.participant.steps import (
     Steps,
     Transaction,
 )
+
+_LOGGER = logging.getLogger("orchestrator.participant")
 
 StepT = TypeVar("StepT")
 EndT = TypeVar("EndT")
@@ -113,13 +117,18 @@ def answer(call: Call, records: Records, run: Callable[[], bytes]) -> Answer:
 
 
 async def answer_async(call: Call, records: AsyncRecords, run: Callable[[], Awaitable[bytes]]) -> Answer:
-    """The same for a handler that is a coroutine."""
+    """The same for a handler that is a coroutine, and may be cancelled."""
+
+    async def transact(unit: Transaction) -> bytes | Record:
+        async with records.transaction(writes=unit.writes) as opened:
+            return await _take_async(unit.steps(), opened, run)
 
     async def execute(unit: Transaction | Run) -> bytes | Record:
         if isinstance(unit, Run):
             return await run()
-        async with records.transaction(writes=unit.writes) as opened:
-            return await _take_async(unit.steps(), opened, run)
+        if unit.taken_back_by is None:
+            return await transact(unit)
+        return await _unless_cancelled(asyncio.ensure_future(transact(unit)), transact, unit.taken_back_by)
 
     return await follow(guarded(call), execute)
 
@@ -143,6 +152,35 @@ def take(steps: Steps, opened: Opened, run: Callable[[], bytes]) -> bytes | Reco
     while not isinstance(step, _Ended):
         step = _next(steps, run() if isinstance(step, Run) else _done(step, opened))
     return step.value
+
+
+_taking_back: set[asyncio.Task[None]] = set()
+
+
+async def _unless_cancelled(
+    writing: asyncio.Future[bytes | Record],
+    transact: Callable[[Transaction], Awaitable[bytes | Record]],
+    taken_back_by: Callable[[], Steps],
+) -> bytes | Record:
+    """What a transaction comes to. One that is cancelled while it commits may stand: so it ends, and is taken back."""
+
+    async def take_back() -> None:
+        if not isinstance(await writing, Record):  # a record was there before, and is not ours
+            await transact(Transaction(taken_back_by))
+
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        task = asyncio.ensure_future(take_back())
+        _taking_back.add(task)
+        task.add_done_callback(_note_taken_back)
+        raise
+
+
+def _note_taken_back(task: asyncio.Task[None]) -> None:
+    _taking_back.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, THROWN):
+        _LOGGER.error("an intent was not taken back, so its command is in doubt", exc_info=error)
 
 
 async def _take_async(steps: Steps, opened: AsyncOpened, run: Callable[[], Awaitable[bytes]]) -> bytes | Record:

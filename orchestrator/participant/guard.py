@@ -20,7 +20,7 @@ another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a k
 *In doubt* is only a foreign command, whose effect is in another service that does not recognise keys. Its intent is
 committed before that service is called. Where no answer is recorded after that, nobody here knows the effect: the
 command is never run again, and a person decides. A handler that says "no effect yet, try again" takes the intent back,
-and so does a handler that is not run, because its caller does not wait any longer.
+and so does a call whose handler is not run, because its caller does not wait any longer, or has cancelled it.
 
 An answer is *echoed* where it holds for every attempt of its key. Two rejections are not: one that leaves no record (of
 a command that may succeed later), because another attempt may still arrive; and that of a reused key, because its first
@@ -103,9 +103,9 @@ def _query(call: Call) -> Rules:
 def _foreign(call: Call, key: str | None) -> Rules:
     if key is None:
         return Answer((yield Run()))
-    outcome = Outcome.COMPLETED
+    outcome, forget = Outcome.COMPLETED, partial(transactions.forget, key)
     try:
-        known = yield Transaction(partial(transactions.intend, call, key))
+        known = yield Transaction(partial(transactions.intend, call, key), taken_back_by=forget)
         if isinstance(known, Record):
             return _recorded(call, known)
         # No transaction is open while the foreign service is called.
@@ -113,7 +113,7 @@ def _foreign(call: Call, key: str | None) -> Rules:
     except KeyTakenError:
         return (yield from _rounds(call, partial(transactions.known_record, key)))
     except PostponedError:
-        yield Transaction(partial(transactions.forget, key))
+        yield Transaction(forget)
         raise
     except RefusedError as refused:
         outcome, content = Outcome.REJECTED, refused.content

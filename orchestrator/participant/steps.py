@@ -95,10 +95,13 @@ class Transaction:
     Attributes:
         steps: begins them; a store that must run its transaction again calls it again.
         writes: whether the transaction may write.
+        taken_back_by: the steps of a transaction that takes back what this one has written, where the call is cancelled
+            while it is committed, so that nothing follows; ``None`` where it stands all the same.
     """
 
     steps: Callable[[], Steps]
     writes: bool = True
+    taken_back_by: Callable[[], Steps] | None = None
 
 
 Rules: TypeAlias = Generator[Transaction | Run, Any, Answer]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +13,12 @@ import grpc.aio
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from orchestrator.participant import aio, connection, threads
+from orchestrator.participant import Kind, aio, connection, driving, threads
 from orchestrator.participant.contexts import refuse_late
+from orchestrator.participant.driving import answer_async
 from orchestrator.participant.engines import AsyncEngineRecords
+from orchestrator.participant.metadata import CallMetadata
+from orchestrator.participant.steps import Call
 from tests.integration.participant.counter import (
     KINDS,
     OTHER,
@@ -33,6 +37,8 @@ from tests.integration.participant.counter import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from orchestrator.participant.driving import AsyncOpened
 
 REFUSALS = {
     "abort": ("FAILED_PRECONDITION", "no room"),
@@ -309,6 +315,53 @@ async def test_a_service_that_is_not_listed_passes(tmp_path: Path) -> None:
     async with serving("threads", counter, tmp_path) as channel:
         answers = [await call(channel, "Say", key="k", service=OTHER, payload=b"\x08\x07") for _ in range(2)]
     assert [(answer.code, answer.value, answer.echo) for answer in answers] == [("OK", 7, ())] * 2
+
+
+class PausedRecords:
+    """Records whose first transaction has committed, and does not say so yet."""
+
+    is_async = True
+
+    def __init__(self, records: AsyncEngineRecords) -> None:
+        self._records = records
+        self.committed, self.may_say_so = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self, *, writes: bool) -> AsyncIterator[AsyncOpened]:
+        async with self._records.transaction(writes=writes) as opened:
+            yield opened
+        self.committed.set()
+        await self.may_say_so.wait()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_foreign_command_that_is_cancelled_before_its_service_is_called_is_not_in_doubt(
+    tmp_path: Path, *, is_known: bool
+) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/records.db")
+    records = AsyncEngineRecords(engine)
+    await records.create_table()
+    runs: list[str] = []
+
+    async def charge() -> bytes:
+        runs.append("charged")
+        return b"charged"
+
+    asked, paused = Call(Kind.FOREIGN, "Charge", b"", CallMetadata(idempotency_key="k")), PausedRecords(records)
+    if is_known:
+        await answer_async(asked, records, charge)
+    before = len(runs)
+    cancelled = asyncio.ensure_future(answer_async(asked, paused, charge))
+    await paused.committed.wait()
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    paused.may_say_so.set()
+    await asyncio.gather(*driving._taking_back)
+
+    assert (cancelled.cancelled(), len(runs)) == (True, before)
+    assert (await answer_async(asked, records, charge)).content == b"charged"
+    assert runs == ["charged"]
+    await engine.dispose()
 
 
 async def test_a_call_that_its_caller_cancelled_is_taken_back(counter: Counter, tmp_path: Path) -> None:
