@@ -1,23 +1,22 @@
-"""Acts on sagas: the workflow is asked for them, and where nobody advances a saga, a new run of it is."""
+"""Acts on sagas: the workflow is asked for them, and where it can do nothing any more, a new run of it is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.receiving import received_of
-from orchestrator.engine.sagas import Signal
+from orchestrator.engine.sagas import PATIENCE_SECONDS, Signal
 from orchestrator.engine.temporal import names
-from orchestrator.engine.temporal.finding.asking import Asked, Workflows, told_as_journal_errors
-from orchestrator.engine.temporal.finding.history import read_start
-from orchestrator.engine.temporal.hosting.beginning import Beginning, shown_of
-from orchestrator.engine.temporal.wire import held_rows, write, write_delta
+from orchestrator.engine.temporal.beginning_again import BeginningAgain
+from orchestrator.engine.temporal.wire import held_rows, write
 from orchestrator.errors import ActRefused, InvalidInput, JournalUnavailable, NotOffered, SagaNotFound
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.keys import child_id, idempotency_key
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import ENDED, UNFINISHED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,11 +24,15 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.temporal.finding.asking import Asked, Workflows
     from orchestrator.engine.temporal.new_workflows import NewWorkflows
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.events import HeldEvent
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
+
+_MOST_RUNS: Final = 3
+"""So many runs of a workflow are asked. More than one begins again only where others end it meanwhile."""
 
 
 class Acting:
@@ -53,9 +56,8 @@ class Acting:
         served: ServedSagas,
         clock: Clock,
     ) -> None:
-        self._client = client
         self._workflows = workflows
-        self._new_workflows = new_workflows
+        self._again = BeginningAgain(client, new_workflows)
         self._look = look
         self._served = served
         self._clock = clock
@@ -67,7 +69,7 @@ class Acting:
             ActRefused: the saga is not in a state for it.
             ActNoted: only where there is a request id.
             InvalidInput: it is larger than Temporal carries.
-            NotOffered: nobody advances the saga, and this act cannot change that.
+            NotOffered: its code has diverged, and this act cannot change that; or its workflow cannot begin again.
             SagaNotFound: there is no saga of this id.
             JournalUnavailable: nobody answers: the act may be done later, or not.
         """
@@ -76,26 +78,50 @@ class Acting:
             more["events"] = held_rows(await self._left_by_child(saga_id, str(more["key"])))
         if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
             raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
-        try:
-            if await self._workflows.act(saga_id, act.name, why, by, patience, **more):
+        ask = partial(self._workflows.act, saga_id, act.name, why, by, patience, **more)
+        await self._ask(saga_id, ask, partial(self._is_to_be_done, act, why, by))
+
+    async def roll_back_child(self, saga_id: str, why: str, by: Actor) -> None:
+        """Roll a saga back with its parent, also where it has completed; nothing where it was rolled back.
+
+        Raises:
+            NotOffered: its workflow is to begin again, and cannot.
+            SagaNotFound: there is no saga of this id.
+            JournalUnavailable: nobody answers: it may be rolled back later, or not.
+        """
+        ask = partial(self._workflows.act, saga_id, "ROLL_BACK_CHILD", why, by, PATIENCE_SECONDS)
+        await self._ask(saga_id, ask, _may_stand)
+
+    async def _ask(
+        self, saga_id: str, ask: Callable[[], Awaitable[bool]], is_to_be_done: Callable[[Asked], bool]
+    ) -> None:
+        """Ask a saga's workflow; where it can do nothing any more, one that begins again with the saga at rest."""
+        for _ in range(_MOST_RUNS):
+            nobody: JournalUnavailable | None = None
+            try:
+                if await ask():
+                    return
+            except JournalUnavailable as error:
+                nobody = error
+            asked = await self._look(saga_id)
+            if nobody is not None and not asked.diverged:
+                raise nobody
+            if not is_to_be_done(asked):
                 return
-            asked = await self._look(saga_id)
-        except JournalUnavailable:
-            asked = await self._look(saga_id)
-            if not asked.diverged:
-                raise
-        if asked.broken and act in {Act.CANCEL, Act.RESUME} and not (asked.diverged and act is Act.RESUME):
-            await self._begin_again(saga_id, asked)
-            if act is Act.CANCEL:
-                await self.act(act, saga_id, why, by, patience, **more)
-            return
+            await self._again.begin(saga_id)
+        raise JournalUnavailable(f"the workflow of saga {saga_id} ends again and again; see who does that")
+
+    def _is_to_be_done(self, act: Act, why: str, by: Actor, asked: Asked) -> bool:
+        """Whether an act that a workflow could not be asked for would still change something."""
         state = asked.state
         if act is Act.SIGNAL:
             self._refuse_signal(state, why, by)
         else:
             refuse_illegal(act, state)
-        if state.status is Status.SUSPENDED:
-            raise NotOffered(f"nobody advances saga {saga_id}: {state.reason and state.reason.message}")
+        if asked.diverged and asked.by_journal in UNFINISHED and act is not Act.CANCEL:
+            reason = state.reason and state.reason.message
+            raise NotOffered(f"nobody advances saga {state.saga_id}: serve its version, or cancel it: {reason}")
+        return state.status not in ENDED
 
     async def _left_by_child(self, saga_id: str, key: str) -> Sequence[HeldEvent]:
         """What the child that a command is has left to its parent to tell; nothing where the command is no child."""
@@ -115,24 +141,7 @@ class Acting:
         served = self._served.find(state.definition, state.version)
         received_of(state, Signal.read(written, by), served, ONE_PERSON, self._clock.now())
 
-    async def _begin_again(self, saga_id: str, asked: Asked) -> None:
-        """A new run for a saga that nobody advances: what may have been in flight is in doubt, and treated so."""
-        entries = asked.entries[:-1]
-        state = fold(saga_id, entries)
-        handle = self._client.get_workflow_handle(saga_id)
-        journal = write_delta(0, entries)
-        if len(journal) > names.MOST_TOGETHER_BYTES:
-            most = names.MOST_TOGETHER_BYTES
-            raise NotOffered(
-                f"the journal of saga {saga_id} has {len(journal)} bytes, and Temporal gives a new run {most} at most"
-            )
-        async with told_as_journal_errors(saga_id):
-            described = await handle.describe()
-            if asked.diverged:
-                await handle.terminate("its code has diverged; it goes on in a new run, which is rolled back")
-            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
-            # What it has told since that run began, it tells again: with the same ids.
-            published = (await read_start(self._client, saga_id))[0].get("published", {})
-        opening = write(why="rest" if asked.diverged else "recover", told=0, published=published)
-        beginning = Beginning(opening, journal, *shown_of(state, digest))
-        await self._new_workflows.begin(saga_id, names.queue_of(state.definition, state.version), beginning, again=True)
+
+def _may_stand(asked: Asked) -> bool:
+    """Whether effects of a saga may stand that its parent wants to have taken back."""
+    return asked.state.status not in ENDED - {Status.COMPLETED}

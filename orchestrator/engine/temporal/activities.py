@@ -20,7 +20,7 @@ from orchestrator.engine.child_outcomes import child_outcome, rollback_outcome
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.hosting.attempts import too_large
 from orchestrator.engine.temporal.wire import Answered, bytes_of, read, read_delta, read_events, write_answer
-from orchestrator.errors import JournalError, SagaNotFound
+from orchestrator.errors import JournalError, NotOffered, SagaNotFound
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Completed, Failure, Retry, Unknown
 from orchestrator.ports.sink import NotTaken
@@ -141,7 +141,7 @@ class Activities:
             try:
                 await self._children.roll_back_child(child_id, tombstone or b"")
                 outcome = rollback_outcome(await self._children.wait(child_id, asked["timeout"]))
-            except JournalError as error:
+            except (JournalError, NotOffered) as error:
                 outcome = _unavailable(error)
         return self._answer(outcome)
 

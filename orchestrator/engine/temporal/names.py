@@ -9,6 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 WORKFLOW: Final = "saga"
+ENGINE: Final = "temporal"
+"""The owner of every saga here, as entries name one."""
+
 SEND_COMMAND: Final = "send_command"
 TELL: Final = "tell_observer"
 KEEP: Final = "keep_entries"
@@ -44,6 +47,9 @@ STARTED_MEMO: Final = "saga_started_at"
 CAUSE_MEMO: Final = "saga_cause"
 LIVE_MEMO: Final = "saga_live"
 """What no activity has taken along: the latest entries, and what the saga waits for before it sends something."""
+
+TAKEN_OUT: Final = "was taken out of its workflow, because its code has diverged"
+"""So begins the reason for which we terminate a workflow: what follows of its saga is begun again from the journal."""
 
 PAST_MEMO: Final = "scheduled_start"
 BULK_MEMO: Final = "bulk_act"

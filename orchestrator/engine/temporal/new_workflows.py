@@ -51,18 +51,23 @@ class NewWorkflows:
         return False
 
     async def begin(
-        self, saga_id: str, queue: str, beginning: Beginning, *, eager: bool = False, again: bool = False
+        self,
+        saga_id: str,
+        queue: str,
+        beginning: Beginning,
+        *,
+        eager: bool = False,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> bool:
-        """Start a workflow; whether it was: it is not where there is one of this id.
+        """Start a workflow; whether it was: it is not where there is one of this id that stands in the way.
 
         Args:
             saga_id: its saga.
             queue: the task queue from which workers take it.
             beginning: what it is started with.
             eager: a worker behind the same client may take it at once.
-            again: also after one of this id that has ended.
+            reuse: after which ends of another one. One that is open is always in the way.
         """
-        policy = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
         async with told_as_journal_errors(saga_id):
             try:
                 await self._client.start_workflow(
@@ -70,7 +75,7 @@ class NewWorkflows:
                     args=[beginning.opening, beginning.first],
                     id=saga_id,
                     task_queue=queue,
-                    id_reuse_policy=policy,
+                    id_reuse_policy=reuse,
                     request_eager_start=eager,
                     search_attributes=beginning.attributes,
                     memo=beginning.memo,

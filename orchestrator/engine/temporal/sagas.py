@@ -6,7 +6,7 @@ What is not there says so when it is asked for: :class:`~orchestrator.errors.Not
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.replay_check import Finding, Verifier
 from orchestrator.engine.run.rollback.preview import preview
@@ -35,6 +35,7 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.fold import fold
+from orchestrator.journal.reason import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -252,9 +253,9 @@ class TemporalSagas:
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade: our own check, of what the history holds; Temporal's is ``orchestrator engine replay``."""
         asked = await self._looking.look(saga_id)
-        if asked.diverged:
-            last: Any = asked.entries[-1]
-            return ReplayFinding(in_line=False, finding=Finding.DIVERGED.value, message=last.reason.message)
+        stopped = asked.state.suspension
+        if asked.diverged and stopped is not None and stopped.code is ReasonCode.DIVERGED:
+            return ReplayFinding(in_line=False, finding=Finding.DIVERGED.value, message=stopped.message)
         if self._verifier is None:
             self._verifier = Verifier((served.definition, served.plan) for served in self._served)
         verdict = await self._verifier.verify(saga_id, asked.entries)
@@ -279,9 +280,7 @@ class TemporalSagas:
         opening = write(why="tombstone", published=dict.fromkeys(self._sinks, 0))
         beginning = Beginning(opening, tombstone, *shown_of(state, b""))
         if not await self._new_workflows.begin(saga_id, names.queue_of(state.definition, state.version), beginning):
-            await self._workflows.act(
-                saga_id, "ROLL_BACK_CHILD", "its parent is rolled back", _PARENT, PATIENCE_SECONDS
-            )
+            await self._acting.roll_back_child(saga_id, "its parent is rolled back", _PARENT)
 
     async def release_child(self, saga_id: str) -> None:
         """Let a child that has completed end."""

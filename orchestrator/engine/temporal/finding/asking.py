@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.temporal.finding.history import ReadHistory
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.state import SagaState
+    from orchestrator.journal.state import SagaState, Status
 
 _KINDS: Final = {
     kind.__name__: kind for kind in (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
@@ -62,8 +62,10 @@ class Asked(NamedTuple):
         state: to which they lead.
         waiting: what it waits for before it sends something, where it is being advanced.
         backs_off: an attempt waits for its backoff to end.
-        broken: nobody advances it, though it has not ended: its workflow was ended from outside, or its code diverged.
-        diverged: the latter.
+        broken: nobody can do anything to it, though it has not ended: its workflow was ended from outside, or its code
+            has diverged.
+        diverged: the workflow is there, and cannot go on, because its code has diverged.
+        by_journal: its status, whatever became of its workflow; ``state`` is suspended where nobody advances it.
     """
 
     entries: list[Entry]
@@ -72,16 +74,16 @@ class Asked(NamedTuple):
     backs_off: bool = False
     broken: bool = False
     diverged: bool = False
+    by_journal: Status | None = None
 
     @classmethod
     def of(cls, saga_id: str, found: ReadHistory) -> Asked:
         """What a history tells of the saga."""
-        shown = found.shown
-        broken, diverged = len(shown) > len(found.entries), bool(found.diverged) and not found.why_ended
-        state = fold(saga_id, shown) if broken else found.state
-        if broken or state.status not in CLAIMABLE:
-            return cls(shown, state, [], broken=broken, diverged=diverged)
-        return cls(shown, state, found.waiting, found.backs_off)
+        shown, status = found.shown, found.state.status
+        diverged = bool(found.diverged) and not found.why_ended
+        if found.is_broken or status not in CLAIMABLE:
+            return cls(shown, fold(saga_id, shown), [], broken=found.is_broken, diverged=diverged, by_journal=status)
+        return cls(shown, found.state, found.waiting, found.backs_off, by_journal=status)
 
 
 @contextlib.asynccontextmanager

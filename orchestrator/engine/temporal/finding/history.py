@@ -13,16 +13,16 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.wire import Live, Pieces, bytes_of, read, read_delta, read_live
-from orchestrator.journal.entries import SagaSuspended
+from orchestrator.journal.entries import SagaRecovered, SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED, SagaState
+from orchestrator.journal.state import CLAIMABLE, ENDED, UNFINISHED, SagaState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from temporalio.api.common.v1 import Payload
     from temporalio.api.history.v1 import HistoryEvent, WorkflowTaskFailedEventAttributes
-    from temporalio.client import Client
+    from temporalio.client import Client, WorkflowHandle
 
     from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.entries import Entry
@@ -78,15 +78,25 @@ class ReadHistory(NamedTuple):
     backs_off: bool
 
     @property
+    def is_broken(self) -> bool:
+        """Nobody can do anything to the saga, though it has not ended: not even where it was suspended before."""
+        is_stopped = bool(self.why_ended or self.diverged)
+        return is_stopped and bool(self.entries) and self.state.status not in ENDED
+
+    @property
     def shown(self) -> list[Entry]:
-        """The journal, with a last entry that says why nobody advances the saga, where nobody does."""
-        if not self.entries or not (self.why_ended or self.diverged):
+        """The journal; where nobody advances the saga, with last entries that say why.
+
+        With these, its workflow can be begun again. What may have been in flight when the workflow was ended from
+        outside is in doubt.
+        """
+        if not self.is_broken or self.state.status not in UNFINISHED:
             return self.entries
-        if self.state.status not in UNFINISHED:
-            return self.entries
-        code = ReasonCode.ENGINE_FAILED if self.why_ended else ReasonCode.DIVERGED
-        message = self.why_ended or self.diverged
-        return [*self.entries, SagaSuspended(max(self.at, self.entries[-1].at), Reason(code, message))]
+        at = max(self.at, self.entries[-1].at)
+        code = ReasonCode.DIVERGED if self.diverged else ReasonCode.ENGINE_FAILED
+        suspended = SagaSuspended(at, Reason(code, self.why_ended or self.diverged))
+        in_flight = bool(self.why_ended) and self.state.status in CLAIMABLE
+        return [*self.entries, *([SagaRecovered(at, names.ENGINE)] if in_flight else ()), suspended]
 
     @property
     def mark(self) -> object:
@@ -142,8 +152,13 @@ class HistoryFold:
 
 async def read_history(client: Client, saga_id: str) -> ReadHistory:
     """The history of a saga's latest run. Raises what the client raises, where there is none."""
+    return await read_run(client.get_workflow_handle(saga_id), saga_id)
+
+
+async def read_run(run: WorkflowHandle[Any, Any], saga_id: str) -> ReadHistory:
+    """The history of one run of a saga's workflow. Raises what the client raises, where there is none."""
     folded = HistoryFold(saga_id)
-    async for event in client.get_workflow_handle(saga_id).fetch_history_events():
+    async for event in run.fetch_history_events():
         folded.add(event)
     return folded.read
 
@@ -236,6 +251,8 @@ def _ending(event: HistoryEvent) -> str:
     attributes: Any = event.workflow_execution_terminated_event_attributes
     words = f"the saga was {_ENDED_FROM_OUTSIDE[event.event_type]}, and not by us"
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+        if attributes.reason.startswith(names.TAKEN_OUT):
+            return f"the saga {attributes.reason}"
         who = f" by {attributes.identity}" if attributes.identity else ""
         why = f": {attributes.reason}" if attributes.reason else ""
         words = f"the saga was terminated{who} with a tool of Temporal{why}"

@@ -79,4 +79,10 @@ def shown_of(state: SagaState, digest: bytes) -> tuple[TypedSearchAttributes, di
     ]
     if state.ended_at is not None:
         pairs.append(SearchAttributePair(keys.ENDED_AT, state.ended_at))
-    return TypedSearchAttributes(pairs), {names.DIGEST_MEMO: digest, names.STARTED_MEMO: state.started_at}
+    memo: dict[str, Any] = {names.DIGEST_MEMO: digest, names.STARTED_MEMO: state.started_at}
+    if (cause := state.cause) is not None:
+        memo[names.CAUSE_MEMO] = write(**cause._asdict())
+        pairs.append(SearchAttributePair(keys.REASON, cause.code))
+        if cause.command:
+            pairs.append(SearchAttributePair(keys.COMMAND, cause.command))
+    return TypedSearchAttributes(pairs), memo

@@ -23,7 +23,8 @@ from orchestrator.engine.run.replay.gate import ReplayGate
 from orchestrator.engine.run.stop_control import Halt
 from orchestrator.engine.temporal.hosting.entries import HostedEntries
 from orchestrator.engine.temporal.hosting.ports import EntryClock, ServerClock, Unobserved
-from orchestrator.journal.entries import SagaRecovered, SagaWoken, WaitEnded
+from orchestrator.engine.temporal.names import ENGINE
+from orchestrator.journal.entries import SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outbox import outbox_of
 from orchestrator.journal.state import CLAIMABLE, Status
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.temporal.hosting.serving import Serving
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.reason import Reason
-
-ENGINE = "temporal"
-"""The owner of every saga here, as entries name one."""
 
 
 class HostedSaga:
@@ -125,10 +123,6 @@ class HostedSaga:
         self.leaving = False
         if self.state.status in CLAIMABLE:
             self.go_on()
-
-    def recover(self) -> None:
-        """Advance a saga whose workflow has ended before it: attempts may have been in flight."""
-        self.go_on(SagaRecovered(self.clock.now(), ENGINE))
 
     def wake(self, why: str) -> SagaWoken:
         """What is journalled first where a parked saga goes on."""

@@ -98,7 +98,7 @@ class SagaWorkflow:
         """Host the saga to its end, or to a new run; the entries that are not in the history yet.
 
         Args:
-            opening: why the workflow is there: a start, a run that was too long, or one that was ended from outside.
+            opening: why the workflow is there: a start, a run that was too long, or one after whose end the saga rests.
             journal: its entries so far.
         """
         told = read(opening)
@@ -116,8 +116,6 @@ class SagaWorkflow:
         saga.told = told.get("told", 0)
         if told["why"] == "start":
             saga.begin()
-        elif told["why"] == "recover" and saga.state.status in CLAIMABLE:
-            saga.recover()
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
         writing = asyncio.ensure_future(showing.write_down())
