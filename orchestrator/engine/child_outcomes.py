@@ -36,7 +36,7 @@ def rollback_outcome(state: SagaState) -> Outcome:
     """What the rollback of a child comes to for its parent, as the child stands after it was asked for."""
     if state.status is Status.PARTIALLY_COMPENSATED:
         return Rejected(_partly(state), echoed=True)
-    if state.status in ENDED:
+    if state.status in ENDED - {Status.COMPLETED}:
         return Completed(b"")
     assert state.status is not None
     return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {state.saga_id} is {state.status.name.lower()}"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
+from orchestrator.engine.child_outcomes import handed_on, hears_by_hand, rollback_outcome
 from orchestrator.journal.entries import ActProposed, CompensationResolved, OutcomeResolved
 from orchestrator.journal.events import HeldEvent
+from orchestrator.journal.outcome import Completed, Outcome, Rejected, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import SagaState
+from orchestrator.journal.state import SagaState, Status
 
 CHILD = "saga.parcel#1"
 WHY = Reason(ReasonCode.RESOLVED, "seen in the books")
@@ -37,6 +38,23 @@ def test_a_saga_that_rolls_back_hears_nothing_more() -> None:
     state.rollback = Reason(ReasonCode.CANCELLED, "please")
 
     assert not hears_by_hand(state, COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (Status.COMPENSATED, Completed),
+        (Status.PARTIALLY_COMPENSATED, Rejected),
+        (Status.COMPENSATING, Unknown),
+        (Status.SUSPENDED, Unknown),
+        (Status.COMPLETED, Unknown),
+    ],
+)
+def test_only_a_child_whose_effects_are_taken_back_is_rolled_back(status: Status, kind: type[Outcome]) -> None:
+    state = SagaState("delivery-1/saga.parcel#1")
+    state.status = status
+
+    assert type(rollback_outcome(state)) is kind
 
 
 def test_only_a_child_that_has_left_something_hands_it_on() -> None:
