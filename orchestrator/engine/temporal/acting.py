@@ -16,7 +16,7 @@ from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.fold import fold
 from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.keys import child_id, idempotency_key
-from orchestrator.journal.state import ENDED, UNFINISHED, Status
+from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -118,7 +118,10 @@ class Acting:
             self._refuse_signal(state, why, by)
         else:
             refuse_illegal(act, state)
-        if asked.diverged and asked.by_journal in UNFINISHED and act is not Act.CANCEL:
+        if act is Act.CANCEL:
+            return not state.rollback
+        if asked.diverged and asked.by_journal in {Status.RUNNING, Status.WAITING}:
+            # Where its code is back, it goes on, and what is in flight is heard.
             reason = state.reason and state.reason.message
             raise NotOffered(f"nobody advances saga {state.saga_id}: serve its version, or cancel it: {reason}")
         return state.status not in ENDED
@@ -143,5 +146,5 @@ class Acting:
 
 
 def _may_stand(asked: Asked) -> bool:
-    """Whether effects of a saga may stand that its parent wants to have taken back."""
-    return asked.state.status not in ENDED - {Status.COMPLETED}
+    """Whether effects of a saga may stand which nobody takes back."""
+    return not asked.state.rollback

@@ -59,6 +59,9 @@ class BeginningAgain:
         """
         async with told_as_journal_errors(saga_id):
             described = await self._client.get_workflow_handle(saga_id).describe()
+            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
+            # What it has told since that run began, it tells again: with the same ids.
+            published = (await read_start(self._client, saga_id))[0].get("published", {})
             run = self._client.get_workflow_handle(saga_id, run_id=described.run_id)
             found = await read_run(run, saga_id)
             is_open = described.status is WorkflowExecutionStatus.RUNNING
@@ -69,9 +72,6 @@ class BeginningAgain:
                 await _take_out(run, found.diverged)
                 found = await read_run(run, saga_id)  # it may have come further, where its code was back for a moment
                 journal = _journal_of(saga_id, found)
-            digest = (await described.memo()).get(names.DIGEST_MEMO, b"")
-            # What it has told since that run began, it tells again: with the same ids.
-            published = (await read_start(self._client, saga_id))[0].get("published", {})
         state = fold(saga_id, found.shown)
         opening = write(why="rest", told=0, published=published)
         queue = names.queue_of(state.definition, state.version)

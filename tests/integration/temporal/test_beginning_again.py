@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from orchestrator import saga, saga_id
+from orchestrator.bootstrap.clock import SystemClock
 from orchestrator.engine.temporal.beginning_again import BeginningAgain
 from orchestrator.engine.temporal.cluster.connecting import connect
 from orchestrator.engine.temporal.new_workflows import NewWorkflows
+from orchestrator.engine.temporal.replaying import replay_histories
 from orchestrator.errors import ActRefused, CancelRefused, JournalUnavailable
 from orchestrator.journal.acts import Act
 from orchestrator.journal.entries import SagaRecovered, SagaResumed, SagaSuspended
@@ -142,6 +144,7 @@ async def test_a_resume_of_a_terminated_saga_is_journalled_with_who_and_why(clie
         await stage.sagas.act(Act.RESUME, "trip-1", "that was a mistake", ADA)
         await stage.rests("trip-1")
         entries = await stage.sagas.entries("trip-1")
+    replayed = [each.failure async for each in replay_histories(client, [trip], SystemClock())]
 
     recovered, suspended, resumed = entries[len(shown) - 2 : len(shown) + 1]
     assert [recovered, suspended] == shown[-2:], "what was shown stays in the journal"
@@ -150,6 +153,7 @@ async def test_a_resume_of_a_terminated_saga_is_journalled_with_who_and_why(clie
     assert "in a hurry" in suspended.reason.message
     assert isinstance(resumed, SagaResumed)
     assert (resumed.reason.message, resumed.reason.requested_by) == ("that was a mistake", ADA.name)
+    assert set(replayed) == {""}
 
 
 async def test_what_was_in_flight_when_a_saga_was_terminated_can_be_decided_about(client: Client) -> None:
@@ -283,6 +287,41 @@ async def test_a_child_that_has_completed_is_rolled_back_also_where_its_workflow
 
     assert (state.status, ended.status) == (Status.COMPENSATED, Status.COMPENSATED)
     assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment", "ReleaseStock"]
+
+
+async def test_a_child_whose_workflow_was_terminated_is_rolled_back_with_its_parent(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), parcel, delivery) as stage:
+        answer = stage.hold("ReserveStock")
+        await stage.start(delivery, "delivery-1")
+        await answer.asked.wait()
+        child = await the_child(stage)
+        await client.get_workflow_handle(child).terminate(reason="tidying up")
+        answer.give()
+
+        await stage.sagas.act(Act.CANCEL, "delivery-1", "rather not", ADA)
+        state = await stage.rests("delivery-1")
+        ended = await stage.sagas.get(child)
+
+    assert (state.status, ended.status) == (Status.COMPENSATED, Status.COMPENSATED)
+    assert stage.participants.methods() == ["ReserveStock", "ReleaseStock"]
+
+
+async def test_a_rollback_that_was_terminated_goes_on_when_it_is_resumed(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), trip) as stage:
+        stage.participants.scripts["ArrangeShipment"] = [REJECTED_BY_GUARD]
+        answer = stage.hold("VoidAuthorization")
+        await stage.start(trip, "trip-1")
+        await answer.asked.wait()
+        await client.get_workflow_handle("trip-1").terminate()
+        answer.give()
+        await stage.sagas.act(Act.CANCEL, "trip-1", "it rolls back already", ADA)
+        described = await client.get_workflow_handle("trip-1").describe()
+        await stage.sagas.act(Act.RESUME, "trip-1", "go on", ADA)
+        state = await stage.rests("trip-1")
+
+    assert described.status is WorkflowExecutionStatus.TERMINATED, "nothing has changed"
+    assert state.status is Status.COMPENSATED
+    assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
 
 
 async def test_a_child_whose_parent_was_reset_after_it_had_let_it_end_is_rolled_back(client: Client) -> None:

@@ -133,7 +133,7 @@ class HistoryFold:
                 for entry in self._journal.add(*read_delta(whole)):
                     entry.apply(self._state)
         if event.event_type in _ENDED_FROM_OUTSIDE:
-            self._why_ended = _ending(event)
+            self._why_ended = _ending(event, self._state)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             self._diverged = _divergence(event.workflow_task_failed_event_attributes) or self._diverged
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
@@ -247,7 +247,7 @@ def _payloads(event: HistoryEvent) -> Iterable[Payload]:
     return ()
 
 
-def _ending(event: HistoryEvent) -> str:
+def _ending(event: HistoryEvent, state: SagaState) -> str:
     attributes: Any = event.workflow_execution_terminated_event_attributes
     words = f"the saga was {_ENDED_FROM_OUTSIDE[event.event_type]}, and not by us"
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
@@ -256,4 +256,5 @@ def _ending(event: HistoryEvent) -> str:
         who = f" by {attributes.identity}" if attributes.identity else ""
         why = f": {attributes.reason}" if attributes.reason else ""
         words = f"the saga was terminated{who} with a tool of Temporal{why}"
-    return f"{words}; nobody advances it, and its effects stand; resume it, or cancel it"
+    advice = "resume it" if state.rollback else "resume it, or cancel it"
+    return f"{words}; nobody advances it, and its effects stand; {advice}"
