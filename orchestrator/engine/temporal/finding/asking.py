@@ -62,8 +62,6 @@ class Asked(NamedTuple):
         state: to which they lead.
         waiting: what it waits for before it sends something, where it is being advanced.
         backs_off: an attempt waits for its backoff to end.
-        broken: nobody can do anything to it, though it has not ended: its workflow was ended from outside, or its code
-            has diverged.
         diverged: the workflow is there, and cannot go on, because its code has diverged.
         by_journal: its status, whatever became of its workflow; ``state`` is suspended where nobody advances it.
     """
@@ -72,7 +70,6 @@ class Asked(NamedTuple):
     state: SagaState
     waiting: list[Waiting]
     backs_off: bool = False
-    broken: bool = False
     diverged: bool = False
     by_journal: Status | None = None
 
@@ -81,8 +78,10 @@ class Asked(NamedTuple):
         """What a history tells of the saga."""
         shown, status = found.shown, found.state.status
         diverged = bool(found.diverged) and not found.why_ended
-        if found.is_broken or status not in CLAIMABLE:
-            return cls(shown, fold(saga_id, shown), [], broken=found.is_broken, diverged=diverged, by_journal=status)
+        if shown is not found.entries:
+            return cls(shown, fold(saga_id, shown), [], diverged=diverged, by_journal=status)
+        if status not in CLAIMABLE:
+            return cls(shown, found.state, [], diverged=diverged, by_journal=status)
         return cls(shown, found.state, found.waiting, found.backs_off, by_journal=status)
 
 

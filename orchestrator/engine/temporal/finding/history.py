@@ -15,7 +15,7 @@ from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.wire import Live, Pieces, bytes_of, read, read_delta, read_live
 from orchestrator.journal.entries import SagaRecovered, SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CLAIMABLE, ENDED, UNFINISHED, SagaState
+from orchestrator.journal.state import CLAIMABLE, UNFINISHED, SagaState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,19 +78,15 @@ class ReadHistory(NamedTuple):
     backs_off: bool
 
     @property
-    def is_broken(self) -> bool:
-        """Nobody can do anything to the saga, though it has not ended: not even where it was suspended before."""
-        is_stopped = bool(self.why_ended or self.diverged)
-        return is_stopped and bool(self.entries) and self.state.status not in ENDED
-
-    @property
     def shown(self) -> list[Entry]:
         """The journal; where nobody advances the saga, with last entries that say why.
 
         With these, its workflow can be begun again. What may have been in flight when the workflow was ended from
         outside is in doubt.
         """
-        if not self.is_broken or self.state.status not in UNFINISHED:
+        if not self.entries or not (self.why_ended or self.diverged):
+            return self.entries
+        if self.state.status not in UNFINISHED:
             return self.entries
         at = max(self.at, self.entries[-1].at)
         code = ReasonCode.DIVERGED if self.diverged else ReasonCode.ENGINE_FAILED
