@@ -16,12 +16,11 @@ from orchestrator.journal.waiting import open_waits
 if TYPE_CHECKING:
     from orchestrator.engine.sagas import Served, Signal
     from orchestrator.journal.entries import ActProposed
-    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.state import SagaState
 
 
 def received_of(
-    state: SagaState, signal: Signal, served: Served | None, four_eyes: FourEyes, now: int
+    state: SagaState, signal: Signal, served: Served | None, now: int, *, needs_two: bool
 ) -> SignalReceived | ActProposed | None:
     """What is to be journalled of a signal; ``None`` where the journal holds it.
 
@@ -29,8 +28,8 @@ def received_of(
         state: of the saga.
         signal: what it is told.
         served: its definition, where that is at hand.
-        four_eyes: what two people must ask for.
         now: by the clock of the journal, nanoseconds since the epoch, UTC.
+        needs_two: it is a yes that two people must say.
 
     Raises:
         ActRefused: it cannot be given to this saga as it stands.
@@ -49,7 +48,7 @@ def received_of(
     received = SignalReceived(
         now, signal.request_id, signal.name, signal.message_type, signal.payload, signal.requested_by
     )
-    return seconded_yes(state, received) if four_eyes.needs_two_to_say(received) else received
+    return seconded_yes(state, received) if needs_two else received
 
 
 def _refuse_unknown(state: SagaState, signal: Signal, served: Served | None) -> int | None:

@@ -60,12 +60,18 @@ class FourEyes:
         """Whether two people must ask for this act on a command."""
         return any(act in _ACTS.get(name, ()) for name in self._names)
 
-    def needs_two_to_say(self, received: SignalReceived) -> bool:
-        """Whether a signal is a yes that two people must say."""
-        if received.message_type != Decision.DESCRIPTOR.full_name:
+    def needs_two_to_say(self, name: str, message_type: str, payload: bytes) -> bool:
+        """Whether a signal is a yes that two people must say.
+
+        Args:
+            name: of the signal.
+            message_type: the full name of its message's type.
+            payload: the message, serialized.
+        """
+        if message_type != Decision.DESCRIPTOR.full_name:
             return False
-        is_meant = not self._names.isdisjoint({_APPROVE, f"{_APPROVE}:{received.name}"})
-        return is_meant and Decision.FromString(received.payload).approved
+        is_meant = not self._names.isdisjoint({_APPROVE, f"{_APPROVE}:{name}"})
+        return is_meant and Decision.FromString(payload).approved
 
 
 ONE_PERSON: Final = FourEyes()

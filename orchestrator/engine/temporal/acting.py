@@ -14,7 +14,6 @@ from orchestrator.engine.temporal.wire import held_rows, write
 from orchestrator.errors import ActRefused, InvalidInput, JournalUnavailable, NotOffered, SagaNotFound
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.state import ENDED, Status
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.temporal.new_workflows import NewWorkflows
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.events import HeldEvent
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
 
@@ -45,6 +45,7 @@ class Acting:
         look: a saga as it stands.
         served: the definitions that this process serves.
         clock: the time.
+        four_eyes: what two people must ask for.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Acting:
         look: Callable[[str], Awaitable[Asked]],
         served: ServedSagas,
         clock: Clock,
+        four_eyes: FourEyes,
     ) -> None:
         self._workflows = workflows
         self._again = BeginningAgain(client, new_workflows)
         self._look = look
         self._served = served
         self._clock = clock
+        self._four_eyes = four_eyes
 
     async def act(self, act: Act, saga_id: str, why: str, by: Actor, patience: float, **more: object) -> None:
         """Have something done; see the facade for each act, and :meth:`Workflows.act` for a request id.
@@ -76,6 +79,7 @@ class Acting:
         if "key" in more and more["took_effect"]:
             # Its workflow asks nobody: what it is told here is in its history, with the act.
             more["events"] = held_rows(await self._left_by_child(saga_id, str(more["key"])))
+        more["needs_two"] = self._needs_two(act, why, by)
         if (size := len(write(why=why, **more))) > names.MOST_PAYLOAD_BYTES:
             raise InvalidInput((act.name.lower(), f"it has {size} bytes; Temporal carries {names.MOST_PAYLOAD_BYTES}"))
         ask = partial(self._workflows.act, saga_id, act.name, why, by, patience, **more)
@@ -126,6 +130,13 @@ class Acting:
             raise NotOffered(f"nobody advances saga {state.saga_id}: serve its version, or cancel it: {reason}")
         return state.status not in ENDED
 
+    def _needs_two(self, act: Act, written: str, by: Actor) -> bool:
+        """Whether two people must ask for it: written where it is asked for, so that a replay need not know."""
+        if act is not Act.SIGNAL:
+            return self._four_eyes.needs_two(act)
+        signal = Signal.read(written, by)
+        return self._four_eyes.needs_two_to_say(signal.name, signal.message_type, signal.payload)
+
     async def _left_by_child(self, saga_id: str, key: str) -> Sequence[HeldEvent]:
         """What the child that a command is has left to its parent to tell; nothing where the command is no child."""
         try:
@@ -142,7 +153,7 @@ class Acting:
 
     def _refuse_signal(self, state: SagaState, written: str, by: Actor) -> None:
         served = self._served.find(state.definition, state.version)
-        received_of(state, Signal.read(written, by), served, ONE_PERSON, self._clock.now())
+        received_of(state, Signal.read(written, by), served, self._clock.now(), needs_two=False)
 
 
 def _may_stand(asked: Asked) -> bool:

@@ -105,7 +105,6 @@ class Hosting(NamedTuple):
     served: ServedSagas
     bindings: Bindings
     most_events: int
-    four_eyes: FourEyes
 
 
 class HandOver(Interceptor):
@@ -142,7 +141,7 @@ def hosting_of(
         command = child_command(each.definition, each.plan)
         children = CommandsByActivity(_child_callers(each))
         bindings.add_child(each.definition, Binding(command, children, {SERVICE: breaker}))
-    return Hosting(served, bindings, options.most_events, options.four_eyes)
+    return Hosting(served, bindings, options.most_events)
 
 
 @contextlib.asynccontextmanager
@@ -175,7 +174,7 @@ async def opened(
         [definition.commands for definition in definitions], participants, clock, most_in_flight=options.most_in_flight
     )
     told = [sink.name for sink in sinks]
-    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told)
+    sagas = TemporalSagas(client, hosting.served, hosting.bindings, real, observer, clock, told, options.four_eyes)
     activities = Activities(real, observer, clock, sagas, sinks)
     starts = ScheduledStarts(hosting.served, partial(running_by_hand, client), observer, clock, told)
     with ThreadPoolExecutor(_THREADS, "saga-workflows") as threads:
@@ -226,7 +225,7 @@ def _workers(
 def _bulk_worker(client: Client, hosting: Hosting, options: WorkerOptions, clock: Clock) -> Worker:
     """Carries bulk acts on, whatever their sagas are: any worker of the namespace does."""
     pages = Pages(client)
-    sagas = BulkSagas(OneSaga(client, hosting, clock), clock)
+    sagas = BulkSagas(OneSaga(client, hosting, clock, options.four_eyes), clock)
     asking = AskingSagas(BulkActsOnTemporal(client, pages, clock), pages, sagas, clock)
     return Worker(
         client,

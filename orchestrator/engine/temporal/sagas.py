@@ -35,6 +35,7 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.reason import ReasonCode
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.definitions import ServedSaga, ServedSagas
     from orchestrator.engine.sagas import PlannedCompensation, StartSaga, Waiting
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
@@ -70,6 +72,7 @@ class TemporalSagas:
         observer: says whether a trace is exported.
         clock: the time.
         sinks: the names of those that are told events.
+        four_eyes: what two people must ask for.
 
     Attributes:
         watch: a saga, then after each of its changes; see the facade.
@@ -87,6 +90,7 @@ class TemporalSagas:
         observer: Observer,
         clock: Clock,
         sinks: Sequence[str] = (),
+        four_eyes: FourEyes = ONE_PERSON,
     ) -> None:
         self._client = client
         self._workflows = Workflows(client)
@@ -100,7 +104,7 @@ class TemporalSagas:
         self._looking = looking = Looking(self._workflows)
         self._verifier: Verifier | None = None
         watching = Watching(client, looking, clock)
-        self._acting = Acting(client, self._workflows, self._new_workflows, looking.look, served, clock)
+        self._acting = Acting(client, self._workflows, self._new_workflows, looking.look, served, clock, four_eyes)
         self._listing = Listing(client, clock)
         self.suspended = self._listing.suspended
         self.watch = watching.watch

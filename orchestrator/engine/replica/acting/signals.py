@@ -97,4 +97,5 @@ class Signals:
             ActRefused: it cannot be given to this saga as it stands.
         """
         served = self._worker.served.find(state.definition, state.version)
-        return received_of(state, signal, served, self._four_eyes, self._worker.live.time.now())
+        needs_two = self._four_eyes.needs_two_to_say(signal.name, signal.message_type, signal.payload)
+        return received_of(state, signal, served, self._worker.live.time.now(), needs_two=needs_two)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.acts import Act
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.ports.clock import Clock
 
 _ATTEMPTS: Final = 2
@@ -36,13 +37,15 @@ class OneSaga:
         client: of the cluster.
         serving: what this process serves.
         clock: the time.
+        four_eyes: what two people must ask for.
     """
 
-    def __init__(self, client: Client, serving: Serving, clock: Clock) -> None:
+    def __init__(self, client: Client, serving: Serving, clock: Clock, four_eyes: FourEyes) -> None:
         workflows = Workflows(client)
         self._look = Looking(workflows).look
         self._serving = serving
-        self._acting = Acting(client, workflows, NewWorkflows(client), self._look, serving.served, clock)
+        self._four_eyes = four_eyes
+        self._acting = Acting(client, workflows, NewWorkflows(client), self._look, serving.served, clock, four_eyes)
 
     async def entries(self, saga_id: str) -> list[Entry]:
         """See there."""
@@ -59,7 +62,7 @@ class OneSaga:
     async def needs_second(self, act: Act, saga_id: str, decision: CommandDecision, requested_by: Actor) -> bool:
         """See there."""
         state = fold(saga_id, (await self._look(saga_id)).entries)
-        return needs_second(act, decision, state, requested_by, self._serving.four_eyes, self._serving.bindings)
+        return needs_second(act, decision, state, requested_by, self._four_eyes, self._serving.bindings)
 
     async def act(
         self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float, request_id: str

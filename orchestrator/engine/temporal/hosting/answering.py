@@ -65,11 +65,12 @@ class Answering:
         elif what == "RELEASE":
             self.released = True
         elif what == Act.SIGNAL.name:
-            await self._signal(Signal.read(asked["why"], by))
+            await self._signal(Signal.read(asked["why"], by), needs_two=asked["needs_two"])
         elif "key" in asked:
             decision = CommandDecision(asked["key"], asked["took_effect"], bytes_of(asked["reply"]))
             say = partial(decided, Act[what], decision, evidence=asked["why"], by=by, request_id=request_id)
-            await self._decide(Act[what], say, by, held_of(asked.get("events", ())))
+            left = held_of(asked.get("events", ()))
+            await self._decide(Act[what], say, by, left, needs_two=asked["needs_two"])
             return True
         else:
             await self.act(Act[what], asked["why"], by, request_id)
@@ -127,22 +128,28 @@ class Answering:
             if await executor.cancel(reason, refuse):
                 return
 
-    async def _signal(self, signal: Signal) -> None:
-        """Give it a signal; see the facade."""
+    async def _signal(self, signal: Signal, *, needs_two: bool) -> None:
+        """Give it a signal; see the facade.
+
+        Args:
+            signal: what it is told.
+            needs_two: it is a yes that two people must say.
+        """
+        received = partial(self._received, signal=signal, needs_two=needs_two)
         saga = self._saga
         while not saga.leaving:
             executor = saga.executor
             if executor is None:
-                await self._signal_resting(signal)
+                await self._signal_resting(signal, received)
                 break
-            if await executor.signal(lambda state: self._received(state, signal)):
+            if await executor.signal(received):
                 break
         if signal.request_id not in saga.state.signals and not saga.leaving:
             raise second_person_needed(saga.state.saga_id, f"the signal {signal.name!r}", signal.requested_by.name)
 
-    async def _signal_resting(self, signal: Signal) -> None:
+    async def _signal_resting(self, signal: Signal, received_by: Callable[[SagaState], Any]) -> None:
         saga = self._saga
-        received = self._received(saga.state, signal)
+        received = received_by(saga.state)
         if received is None:
             return
         is_due = saga.state.status is Status.WAITING and asked_for(saga.state, signal)
@@ -151,11 +158,13 @@ class Answering:
         else:
             await saga.record(received)
 
-    def _received(self, state: SagaState, signal: Signal) -> Any:  # noqa: ANN401 - see received_of
+    def _received(self, state: SagaState, *, signal: Signal, needs_two: bool) -> Any:  # noqa: ANN401 - see received_of
         served = self._serving.served.find(state.definition, state.version)
-        return received_of(state, signal, served, self._serving.four_eyes, self._saga.time.now())
+        return received_of(state, signal, served, self._saga.time.now(), needs_two=needs_two)
 
-    async def _decide(self, act: Act, say: Callable[..., Decided], by: Actor, left: Sequence[HeldEvent]) -> None:
+    async def _decide(
+        self, act: Act, say: Callable[..., Decided], by: Actor, left: Sequence[HeldEvent], *, needs_two: bool
+    ) -> None:
         """Journal a decision about one command, or the proposal of one, where a second person must ask for the same.
 
         Args:
@@ -163,12 +172,14 @@ class Answering:
             say: the decision, by the state and the instant.
             by: who says so.
             left: what the child that the command is has left to this saga to tell.
+            needs_two: two people must ask for it. Who asks says so, as the history then does: a worker whose settings
+                are others, and which replays it, comes to the same.
         """
         saga = self._saga
         await self._at_rest()
         refuse_illegal(act, saga.state)
         entry = say(saga.state, now=saga.clock.now())
-        journalled = seconded(act, saga.state, entry) if self._serving.four_eyes.needs_two(act) else entry
+        journalled = seconded(act, saga.state, entry) if needs_two else entry
         told = left if hears_by_hand(saga.state, journalled) else ()
         await saga.record(journalled, *handed_on(saga.clock.now(), entry.key, told))
         if isinstance(journalled, ActProposed):

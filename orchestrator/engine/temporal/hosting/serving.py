@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
-    from orchestrator.journal.four_eyes import FourEyes
 
 
 class Serving(Protocol):
@@ -24,7 +23,3 @@ class Serving(Protocol):
     @property
     def most_events(self) -> int:
         """A history with more of them goes on in a new run."""
-
-    @property
-    def four_eyes(self) -> FourEyes:
-        """What two people must ask for."""
