@@ -101,7 +101,7 @@ class Executor:
 
     def halt(self) -> None:
         """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
-        self._run.stop_control.request_stop(Halt())
+        self._run.halt()
 
     def give_way(self) -> None:
         """Stop because the saga was claimed again, and goes on elsewhere."""

@@ -76,6 +76,7 @@ class SagaRun:
         "_bindings",
         "_clock",
         "_gate",
+        "_halts",
         "_random_source",
         "_time",
         "_writer",
@@ -102,6 +103,7 @@ class SagaRun:
         self._time = time
         self._gate = gate
         self._backoff = backoff
+        self._halts = False
         self.rollback_began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if writer.state.rollback:  # as the journal says
             self.rollback_began.set_result(None)
@@ -130,6 +132,11 @@ class SagaRun:
         if stop is None:
             failpoints.reach("ended", "")
         return stop
+
+    def halt(self) -> None:
+        """Stop because this process ends. What stops the code in order to roll back, first makes that durable."""
+        self._halts = True
+        self.stop_control.request_stop(Halt())
 
     async def _until_stopped(self, work: Coroutine[object, object, None]) -> Stop | None:
         """Do something to the end, or until the stop control stops it; why, then."""
@@ -166,6 +173,8 @@ class SagaRun:
         rollback = self._rollback()
         if reason is not None:
             await self._begin_rollback(reason, rollback)
+        if self._halts:
+            self.stop_control.request_stop(Halt())
         await rollback.run()
 
     async def _run_code(self, forward: Forward) -> Stop | bytes:
