@@ -30,7 +30,8 @@ from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import CapturePaymentRequest
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest, ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Line
-from tests.integration.temporal.test_from_outside import acts_heard_of, served
+from tests.integration.temporal.test_from_outside import acts_heard_of, has_heard_of_its_cancel, served
+from tests.support.long_histories import grown
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -207,6 +208,23 @@ async def test_a_saga_waits_for_a_person_before_the_server_ends_its_run_and_can_
         await stage.sagas.act(Act.CANCEL, "bulky-1", "rather not", ADA)
         await stage.comes_to("bulky-1", Status.COMPENSATED)
         assert len(stage.participants.of("ReleaseStock")) == sent
+
+
+async def test_a_cancel_with_temporals_own_tools_ends_no_workflow_that_is_about_to_wait_for_a_person(
+    client: Client,
+) -> None:
+    async with served(client, ScriptedParticipants(), bulky, options=SHORT_RUNS) as stage:
+        answer = stage.hold("CapturePayment")
+        await stage.start(bulky, "bulky-1", order(1_500_000, 1_500_000, after=(100, 100)))
+        await answer.asked.wait()
+        await grown(client, "bulky-1", 5 * SHORT_RUNS.most_events)
+
+        await client.get_workflow_handle("bulky-1").cancel()
+        await stage.eventually(lambda: has_heard_of_its_cancel(client, "bulky-1"))
+        answer.give()
+        await stage.comes_to("bulky-1", Status.SUSPENDED)
+        await stage.sagas.act(Act.RESUME, "bulky-1", "go on", ADA)
+        await stage.comes_to("bulky-1", Status.COMPLETED)
 
 
 async def test_a_terminated_saga_with_too_large_a_journal_is_refused_a_new_run(client: Client) -> None:

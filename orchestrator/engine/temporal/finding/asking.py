@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -131,10 +132,11 @@ class Workflows:
             ActRefused: the workflow says so.
             ActNoted: it is durable, and not done yet. Where there is no request id, it is waited for.
             SagaNotFound: there is no saga of this id.
-            NobodyAnswers: no worker has taken it: the act may be done later, or not.
+            NobodyAnswers: no worker has taken it: the act may be done later, or not. Or the saga leaves for a new run,
+                which does not come: it is not done.
             JournalUnavailable: the server cannot be asked: the same.
         """
-        handle = self._client.get_workflow_handle(saga_id)
+        handle, until = self._client.get_workflow_handle(saga_id), None
         request, request_id = write(act=act, why=why, by=by, **more), more.get("request_id")
         for number in itertools.count():
             try:
@@ -161,6 +163,9 @@ class Workflows:
                 raise _KINDS.get(kind, ActRefused)(saga_id, reason, message)
             if "again" not in answer:
                 break
+            until = until or time.monotonic() + max(patience, _SHORTEST_PATIENCE_SECONDS)
+            if time.monotonic() > until:
+                raise NobodyAnswers(f"saga {saga_id} goes on in a new run, which is not there yet; ask again")
             await asyncio.sleep(_AGAIN_SECONDS)
         return True
 

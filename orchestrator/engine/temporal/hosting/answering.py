@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from temporalio import workflow
+
 from orchestrator.engine.child_outcomes import handed_on, hears_by_hand
 from orchestrator.engine.receiving import asked_for, received_of
 from orchestrator.engine.run.first_done import first_done
@@ -54,15 +56,15 @@ class Answering:
         Raises:
             ActRefused: the saga is not in a state for it.
         """
-        if self._saga.leaving:
+        if not await self._stays():
             return False
         what, by, request_id = asked["act"], Actor(*asked["by"]), asked.get("request_id", "")
         entries = self._saga.entries
         if request_id and was_carried_out(entries, request_id) and not was_proposed(entries, request_id):
             return True  # for somebody who has not heard the answer
         if what == "ROLL_BACK_CHILD":
-            await self._roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
-        elif what == "RELEASE":
+            return await self._roll_back(Reason(ReasonCode.CANCELLED, asked["why"]), lambda _: None)
+        if what == "RELEASE":
             self.released = True
         elif what == Act.SIGNAL.name:
             await self._signal(Signal.read(asked["why"], by), needs_two=asked["needs_two"])
@@ -73,44 +75,63 @@ class Answering:
             await self._decide(Act[what], say, by, left, needs_two=asked["needs_two"])
             return True
         else:
-            await self.act(Act[what], asked["why"], by, request_id)
-            return self._is_done(Act[what]) or not self._saga.leaving
+            return await self._act(Act[what], asked["why"], by, request_id)
         return not self._saga.leaving
 
-    async def act(self, act: Act, why: str, by: Actor, request_id: str = "") -> None:
-        """Do what an operator wants, where the act and a reason say it all; see the facade.
+    async def cancel(self, why: str, by: Actor) -> None:
+        """Cancel the saga, as its workflow was asked to: whoever did that, hears no answer, and does not ask again.
+
+        Where the saga leaves before, this does not come to an end: the next run is told to.
+
+        Raises:
+            ActRefused: it is past its pivot.
+        """
+        while not (await self._stays() and await self._act(Act.CANCEL, why, by)):
+            await workflow.wait_condition(lambda: not self._saga.leaving)
+
+    async def _stays(self) -> bool:
+        """Whether the saga does not leave. Where it is about to, that shows once its attempts in flight are answered.
+
+        Who asked again at once, would be told the same again: each time by some events more.
+        """
+        saga = self._saga
+        if saga.leaving:
+            await workflow.wait_condition(lambda: saga.left or not saga.leaving)
+        return not saga.leaving
+
+    async def _act(self, act: Act, why: str, by: Actor, request_id: str = "") -> bool:
+        """Do what an operator wants, where the act and a reason say it all; whether it is done, as above.
 
         Raises:
             ActRefused: the saga is not in a state for it.
         """
         asked = partial(Reason.asked, message=why, by=by, request_id=request_id)
         saga = self._saga
+        is_done, refuse = True, partial(refuse_illegal, act)  # done though it leaves: again, it would be refused
         match act:
             case Act.CANCEL:
-                await self._roll_back(asked(ReasonCode.CANCELLED), lambda state: refuse_illegal(Act.CANCEL, state))
+                is_done = await self._roll_back(asked(ReasonCode.CANCELLED), refuse)
             case Act.PAUSE:
-                await self._pause(asked(ReasonCode.PAUSED))
+                is_done = await self._pause(asked(ReasonCode.PAUSED))
             case Act.RESUME:
                 await self._at_rest()
-                refuse_illegal(act, saga.state)
+                refuse(saga.state)
                 saga.go_on(SagaResumed(saga.clock.now(), asked(ReasonCode.RESUMED)))
             case Act.RETRY_NOW:
                 executor = saga.executor
-                refuse_illegal(act, saga.state, backs_off=executor is not None and executor.backs_off)
+                refuse(saga.state, backs_off=executor is not None and executor.backs_off)
                 assert executor is not None
                 executor.retry_now(asked(ReasonCode.RETRY_NOW))
             case _:
                 raise ValueError(f"{act} says more than that; it has a method of its own")
         if saga.executor is not None:
             await saga.executor.ensure_persisted()
+        return is_done
 
-    def _is_done(self, act: Act) -> bool:
-        """Whether an act that was not refused is done, though the saga leaves: a second time it would be refused."""
-        is_paused = act is Act.PAUSE and self._saga.state.status is Status.SUSPENDED
-        return is_paused or act in {Act.RESUME, Act.RETRY_NOW}
+    async def _roll_back(self, reason: Reason, refuse: Callable[[SagaState], None]) -> bool:
+        """Roll back, and wait until that is journalled; whether it is: it may not be where the saga leaves.
 
-    async def _roll_back(self, reason: Reason, refuse: Callable[[SagaState], None]) -> None:
-        """Roll back, and wait until that is journalled; nothing where a rollback is under way, or where it leaves.
+        Nothing where a rollback is under way.
 
         Args:
             reason: why.
@@ -122,11 +143,12 @@ class Answering:
             if executor is None:
                 refuse(saga.state)
                 if saga.state.rollback:
-                    return
+                    return True
                 woken = [saga.wake("act")] if saga.state.status is Status.WAITING else []
                 executor = saga.go_on(*woken, rollback=reason)
             if await executor.cancel(reason, refuse):
-                return
+                return True
+        return False
 
     async def _signal(self, signal: Signal, *, needs_two: bool) -> None:
         """Give it a signal; see the facade.
@@ -185,12 +207,13 @@ class Answering:
         if isinstance(journalled, ActProposed):
             raise second_person_needed(saga.state.saga_id, journalled.key, by.name)
 
-    async def _pause(self, reason: Reason) -> None:
+    async def _pause(self, reason: Reason) -> bool:
         saga = self._saga
         await saga.suspend(reason)
         refuse_illegal(Act.PAUSE, saga.state)
         if saga.state.status is Status.WAITING:
             await saga.record(SagaSuspended(saga.clock.now(), reason))
+        return saga.state.status is Status.SUSPENDED or not saga.leaving
 
     async def _at_rest(self) -> None:
         """Where the saga has just come to rest, let its executor end."""

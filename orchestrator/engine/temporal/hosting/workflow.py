@@ -49,7 +49,6 @@ from orchestrator.engine.temporal.wire import (
 )
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
-from orchestrator.journal.acts import Act
 from orchestrator.journal.keys import child_id, idempotency_key
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
@@ -89,6 +88,7 @@ class SagaWorkflow:
         self._publishing: Publishing | None = None
         self._answering: Answering | None = None
         self._cancelling: asyncio.Future[None] | None = None
+        self._cancel_why = ""
         self._showing: Showing | None = None
         self._growth = Growth(names.RUN_EVENTS)
         self._children: dict[str, None] = {}
@@ -118,14 +118,47 @@ class SagaWorkflow:
             saga.begin()
         elif saga.state.status in CLAIMABLE:
             saga.go_on()
+        if why := told.get("cancel"):
+            self._cancel(why)
         writing = asyncio.ensure_future(showing.write_down())
         try:
-            await self._host(saga)
+            return await self._hear_cancels(asyncio.ensure_future(self._host(saga)))
         finally:
             writing.cancel()
-        return b"" if saga.journal.are_flushed else await saga.journal.flush()
 
-    async def _host(self, saga: HostedSaga) -> None:
+    async def _hear_cancels(self, hosting: asyncio.Task[bytes]) -> bytes:
+        """Wait until the saga is over. If the workflow is cancelled by then, so is the saga, by an act.
+
+        The saga is hosted in a task of its own, so that a cancel interrupts nothing of that, wherever it is.
+        """
+        heard = False
+        while not hosting.done():
+            try:
+                await workflow.wait_condition(hosting.done)
+            except asyncio.CancelledError:
+                task, why = asyncio.current_task(), workflow.cancellation_reason()
+                if heard or why is None or task is None:
+                    raise  # the worker forgets the workflow
+                task.uncancel()
+                heard = True
+                self._cancel(why or "cancelled with a tool of Temporal")
+        return hosting.result()
+
+    def _cancel(self, why: str) -> None:
+        """Cancel the saga, beside all else; a new run goes on with that where it is not done by then."""
+        self._cancel_why = self._cancel_why or why
+        if self._cancelling is None or self._cancelling.done():
+            self._cancelling = asyncio.ensure_future(self._cancel_from_outside())
+
+    async def _cancel_from_outside(self) -> None:
+        assert self._answering is not None
+        try:
+            await self._answering.cancel(self._cancel_why, Actor("temporal", "a tool of Temporal"))
+        except ActRefused as refused:
+            workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
+        self._cancel_why = ""
+
+    async def _host(self, saga: HostedSaga) -> bytes:
         while True:
             await self._until(lambda: saga.executor is None or self._growth.is_long or self._growth.is_full, saga)
             if saga.executor is not None:
@@ -143,7 +176,7 @@ class SagaWorkflow:
                 continue
             if self._is_over(saga):
                 await self._end(saga)
-                return
+                return b"" if saga.journal.are_flushed else await saga.journal.flush()
             await self._until(lambda: saga.executor is not None or self._is_over(saga), saga, saga.due_in)
             if saga.due_in == 0.0:
                 saga.go_on(saga.wake("timer"))
@@ -159,30 +192,12 @@ class SagaWorkflow:
             saga.leaving = saga.left
 
     async def _until(self, condition: Callable[[], bool], saga: HostedSaga, seconds: float | None = None) -> None:
-        """Wait for a condition, or for so long. If the workflow is cancelled by then, the saga is cancelled."""
-        limit = None if seconds is None else timedelta(seconds=seconds)
+        """Wait for a condition, or for so long."""
         until = saga.timers.after(seconds or 0.0)
-        while True:
-            try:
-                await workflow.wait_condition(condition, timeout=limit)
-            except TimeoutError:
-                return saga.timers.has_passed(until)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if workflow.cancellation_reason() is None or task is None:
-                    raise
-                task.uncancel()
-                self._cancelling = asyncio.ensure_future(self._cancel_from_outside())
-                continue
-            return None
-
-    async def _cancel_from_outside(self) -> None:
-        assert self._answering is not None
-        why = workflow.cancellation_reason() or "cancelled with a tool of Temporal"
         try:
-            await self._answering.act(Act.CANCEL, why, Actor("temporal", "a tool of Temporal"))
-        except ActRefused as refused:
-            workflow.logger.warning("a cancel with a tool of Temporal is refused: %s", refused)
+            await workflow.wait_condition(condition, timeout=None if seconds is None else timedelta(seconds=seconds))
+        except TimeoutError:
+            saga.timers.has_passed(until)
 
     def _is_over(self, saga: HostedSaga) -> bool:
         """Nothing follows. A child that has completed may still be rolled back with its parent."""
@@ -224,7 +239,7 @@ class SagaWorkflow:
         publishing.stop()
         if publishing.is_busy:  # what is not taken by then, the new run tells again
             await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
-        opening = write(why="carried", told=saga.told, published=publishing.published)
+        opening = write(why="carried", told=saga.told, published=publishing.published, cancel=self._cancel_why)
         # Notes go on as they were at the start of this run, if nobody says otherwise; the journal has what is live.
         memo = {name: value for name, value in workflow.memo().items() if name != names.LIVE_MEMO}
         workflow.continue_as_new(args=[opening, journal], memo=memo)
