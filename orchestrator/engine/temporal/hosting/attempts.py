@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _ONCE: Final = RetryPolicy(maximum_attempts=1)
 _GRACE_SECONDS: Final = 30.0
+_TOMBSTONE: Final = "child-tombstone"
+"""It holds instants and what the child's definition says by now, which is not what the code of its parent has done."""
 
 
 def caller_of(command: Command) -> Caller:
@@ -51,7 +53,8 @@ async def _attempt(
     if len(request) > names.MOST_PAYLOAD_BYTES:
         return Rejected(too_large("the request", len(request)), echoed=True)
     about = write(method=command.name, metadata=metadata, timeout=timeout)
-    digest = saga.journal.digest(command.name, *(text for pair in metadata for text in pair), request)
+    counted = (text for pair in metadata if pair[0] != _TOMBSTONE for text in pair)
+    digest = saga.journal.digest(command.name, *counted, request)
     delta = await saga.journal.flush(len(about) + len(request))
     try:
         data: bytes = await workflow.execute_activity(
@@ -83,7 +86,7 @@ def child_caller_of(command: Command, served: ServedSaga) -> Caller:
             return Rejected(too_large("the child's input", len(request), names.MOST_CHILD_BYTES), echoed=True)
         if command.method.endswith(ROLLBACK):
             tombstone = text_of(new_saga(start, served, running.now(), tombstone=True)[1])
-            about = (*metadata, ("child-id", start.saga_id), ("child-tombstone", tombstone or ""))
+            about = (*metadata, ("child-id", start.saga_id), (_TOMBSTONE, tombstone or ""))
             return await _attempt(names.ROLL_BACK_CHILD, command, b"", about, timeout)
         await running.start_child(start, served)
         return await _attempt(names.AWAIT_CHILD, command, b"", (*metadata, ("child-id", start.saga_id)), timeout)
