@@ -71,6 +71,8 @@ _POLLERS: Final = 5
 """Of the tasks of workflows. With two, sagas waited for their turn; with up to twenty, a busy server lost more tasks on
 their way, and gave them out again only after ten seconds."""
 _ACTIVITY_POLLERS: Final = 2
+_ACTIVITIES_AT_ONCE: Final = 10_000
+"""Most of them may wait for a child, which takes as long as it takes; calls are bounded for each participant."""
 _THREADS: Final = 8
 _CACHED_BULK_ACTS: Final = 20
 _BULK_ACTS_AT_ONCE: Final = 4
@@ -212,6 +214,7 @@ def _workers(
             workflow_task_executor=threads,
             interceptors=[HandOver(hosting)],
             max_cached_workflows=options.cached_sagas,
+            max_concurrent_activities=_ACTIVITIES_AT_ONCE,
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_POLLERS),
             activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_ACTIVITY_POLLERS),
             sticky_queue_schedule_to_start_timeout=_STICKY,
