@@ -27,6 +27,7 @@ ASK_BULK: Final = "ask_bulk_sagas"
 CLOSE_BULK: Final = "close_bulk_pages"
 
 ACT: Final = "act"
+BRING: Final = "bring"
 ANSWERS: Final = "answers"
 CLOSE: Final = "close"
 
@@ -62,6 +63,9 @@ BULK_PAGE_SAGAS: Final = 1_000
 
 MOST_PAYLOAD_BYTES: Final = 1_800_000
 """A message of more is not carried. Temporal takes 2 MB at once; what goes with the message needs room, too."""
+
+MOST_ACT_BYTES: Final = 50_000
+"""What an act says beyond that is brought before it. Ten acts may come in one task, whose answer holds all of them."""
 
 MOST_CHILD_BYTES: Final = 1_300_000
 """The same of the input of a child, which goes along in text when the child is rolled back."""

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from orchestrator import saga, saga_id, scope
 from orchestrator.bootstrap.clock import SystemClock
@@ -167,6 +168,50 @@ async def test_a_reason_or_a_signal_that_is_too_large_is_refused_and_a_large_one
         await stage.sagas.signal("noted-1", note(text(1_200_000), "second"))
         state = await stage.comes_to("noted-1", Status.COMPLETED)
     assert [len(each.payload) // 100_000 for each in state.signals.values()] == [12, 12]
+
+
+async def test_large_signals_that_no_worker_has_heard_yet_are_taken_in_one_task(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), noted) as stage:
+        await stage.start(noted, "noted-1")
+        await stage.comes_to("noted-1", Status.WAITING)
+    given = [
+        asyncio.ensure_future(stage.sagas.signal("noted-1", note(text(1_290_000), request_id)))
+        for request_id in ("first", "second")
+    ]
+    await stage.eventually(lambda: are_there(client, "noted-1", 2))
+    async with served(client, ScriptedParticipants(), noted) as stage:
+        await asyncio.gather(*given)
+        state = await stage.comes_to("noted-1", Status.COMPLETED)
+
+    assert [len(each.payload) // 100_000 for each in state.signals.values()] == [12, 12]
+
+
+async def are_there(client: Client, saga_id: str, acts: int) -> bool:
+    """Whether what so many acts say is in the history."""
+    history = await client.get_workflow_handle(saga_id).fetch_history()
+    kinds = [event.event_type for event in history.events]
+    return kinds.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) == acts
+
+
+async def test_a_large_signal_that_comes_as_the_saga_leaves_is_brought_to_the_next_run(client: Client) -> None:
+    async with served(client, ScriptedParticipants(), noted, options=SHORT_RUNS) as stage:
+        answer = stage.hold("ReserveStock")
+        await stage.start(noted, "noted-1")
+        await answer.asked.wait()
+        await grown(client, "noted-1", SHORT_RUNS.most_events)
+
+        giving = asyncio.ensure_future(stage.sagas.signal("noted-1", note(text(1_200_000), "first")))
+        await stage.eventually(lambda: has_heard_of_two(client))
+        answer.give()
+        await giving
+        await stage.sagas.signal("noted-1", note(text(1_200_000), "second"))
+        state = await stage.comes_to("noted-1", Status.COMPLETED)
+
+    assert [len(each.payload) // 100_000 for each in state.signals.values()] == [12, 12]
+
+
+async def has_heard_of_two(client: Client) -> bool:
+    return await acts_heard_of(client, "noted-1") >= 2
 
 
 async def test_an_act_is_answered_also_where_a_large_reply_is_not_in_the_history_yet(client: Client) -> None:

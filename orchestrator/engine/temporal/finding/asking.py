@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -21,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.finding.history import read_history
+from orchestrator.engine.temporal.hosting.brought import bring
 from orchestrator.engine.temporal.wire import read, write
 from orchestrator.errors import (
     ActNoted,
@@ -137,13 +139,13 @@ class Workflows:
             JournalUnavailable: the server cannot be asked: the same.
         """
         handle, until = self._client.get_workflow_handle(saga_id), None
-        request, request_id = write(act=act, why=why, by=by, **more), more.get("request_id")
+        said, request_id = write(act=act, why=why, by=by, **more), more.get("request_id")
         for number in itertools.count():
             try:
                 async with asyncio.timeout(max(patience, _SHORTEST_PATIENCE_SECONDS)):
                     update = await handle.start_update(
                         names.ACT,
-                        request,
+                        await bring(said, partial(handle.signal, names.BRING)),
                         id=f"{request_id}/{number}" if request_id else None,
                         wait_for_stage=WorkflowUpdateStage.ACCEPTED,
                         result_type=bytes,

@@ -10,7 +10,8 @@ order, and before what depends on them.
     so much in this task of the workflow that the server would refuse its answer ──▶ a moment passes: the next task
 
 The server takes 2 MB in all payloads of one command together, and 4 MB in all commands of one task. A workflow that
-hands over more does not go on: its tasks fail for ever, or it is failed.
+hands over more does not go on: its tasks fail for ever, or it is failed. What acts say is accepted in the same answer,
+at once; so it is small, and for as many acts as may come there is room besides.
 """
 
 from __future__ import annotations

@@ -35,18 +35,13 @@ from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.temporal import names
 from orchestrator.engine.temporal.hosting.answering import Answering
 from orchestrator.engine.temporal.hosting.beginning import new_saga
+from orchestrator.engine.temporal.hosting.brought import Brought
 from orchestrator.engine.temporal.hosting.growth import Growth
 from orchestrator.engine.temporal.hosting.hosted import HostedSaga
 from orchestrator.engine.temporal.hosting.outgoing import Outgoing
 from orchestrator.engine.temporal.hosting.publishing import Publishing
 from orchestrator.engine.temporal.hosting.showing import Showing
-from orchestrator.engine.temporal.wire import (
-    read,
-    read_delta,
-    text_of,
-    write,
-    write_delta,
-)
+from orchestrator.engine.temporal.wire import read, read_delta, text_of, write, write_delta
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.keys import child_id, idempotency_key
@@ -89,6 +84,7 @@ class SagaWorkflow:
         self._answering: Answering | None = None
         self._cancelling: asyncio.Future[None] | None = None
         self._cancel_why = ""
+        self._brought = Brought()
         self._showing: Showing | None = None
         self._growth = Growth(names.RUN_EVENTS)
         self._children: dict[str, None] = {}
@@ -237,6 +233,7 @@ class SagaWorkflow:
             saga.stay()
             return
         publishing.stop()
+        await saga.outgoing.have_room(len(journal))
         if publishing.is_busy:  # what is not taken by then, the new run tells again
             await self._until(lambda: not publishing.is_busy, saga, _LAST_EVENTS_SECONDS)
         opening = write(why="carried", told=saga.told, published=publishing.published, cancel=self._cancel_why)
@@ -274,12 +271,18 @@ class SagaWorkflow:
         assert saga is not None
         assert answering is not None
         answer: dict[str, Any] = {}
+        asked = self._brought.take(request)
         try:
-            if not await answering.do(read(request)):
+            if asked is None or not await answering.do(asked):
                 answer["again"] = True
         except ActRefused as error:
             answer["refused"] = [type(error).__name__, error.reason, str(error)]
         return write(**answer, delta=text_of(await saga.journal.flush(_TEXT_BYTES)))
+
+    @workflow.signal(name=names.BRING)
+    def bring(self, said: bytes) -> None:
+        """What an act says that comes next, and is too large for its request."""
+        self._brought.keep(said)
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC."""
