@@ -52,7 +52,7 @@ class JetStream:
         """Publish a message, and wait until it is stored.
 
         Raises:
-            BrokerUnavailableError: whether it is stored is not known.
+            BrokerUnavailableError: whether it is stored is not known; a NotConnectedError where nothing was sent.
             BrokerRefusedError: it is not.
         """
         answer = _read(await self.connection.request(subject, body, seconds, headers))

@@ -48,6 +48,10 @@ class BrokerUnavailableError(Exception):
     """The broker cannot be reached, or has not answered in time; what was sent may have arrived."""
 
 
+class NotConnectedError(BrokerUnavailableError):
+    """There is no connection to the broker: nothing was sent."""
+
+
 class BrokerRefusedError(Exception):
     """The broker has answered that it does not do what was asked.
 
@@ -116,7 +120,7 @@ class NatsConnection:
         """The client, connected, after up to so many seconds.
 
         Raises:
-            BrokerUnavailableError: there is no connection by then.
+            NotConnectedError: there is no connection by then.
         """
         client = self._client
         if client is not None and client.is_connected:
@@ -128,14 +132,14 @@ class NatsConnection:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connected.wait(), seconds)
         if self._client is None or not self._client.is_connected:
-            raise BrokerUnavailableError(f"no connection to NATS at {self.server.place}: {self._why}")
+            raise NotConnectedError(f"no connection to NATS at {self.server.place}: {self._why}")
         return self._client
 
     async def request(self, subject: str, body: bytes, seconds: float, headers: dict[str, str] | None = None) -> Msg:
         """Ask, and wait for the first answer.
 
         Raises:
-            BrokerUnavailableError: there is none in time.
+            BrokerUnavailableError: there is none in time; a NotConnectedError where nothing was sent.
             BrokerRefusedError: nobody listens there.
         """
         started_at = time.monotonic()

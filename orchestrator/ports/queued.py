@@ -28,12 +28,15 @@ class QueuedAttempt:
         until: from when on no answer is waited for.
         resumed: an earlier process may have published it: its answer is looked for first.
         publish: it is published now; where it was, the queue drops it.
+        sole: the participant executes as many messages as it gets, so no other attempt may be made while this one may
+            be executed: once it may have been published, it counts as queued, acknowledged or not.
 
     Attributes:
-        is_queued: the queue has said that it holds the command, or held it. Set by the channel.
+        is_queued: the queue holds the command, or held it: it has said so or, of a sole attempt, it may. Set by the
+            channel.
     """
 
-    __slots__ = ("expires_at", "is_queued", "number", "publish", "resumed", "saga_id", "started_at", "until")
+    __slots__ = ("expires_at", "is_queued", "number", "publish", "resumed", "saga_id", "sole", "started_at", "until")
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class QueuedAttempt:
         *,
         resumed: bool = False,
         publish: bool = True,
+        sole: bool = False,
     ) -> None:
         self.saga_id = saga_id
         self.number = number
@@ -53,6 +57,7 @@ class QueuedAttempt:
         self.until = until
         self.resumed = resumed
         self.publish = publish
+        self.sole = sole
         self.is_queued = not publish
 
 
@@ -75,8 +80,9 @@ class QueuedCaller(Caller, Protocol):
     ) -> Outcome:
         """Publish a command, and wait for its answer until the attempt says.
 
-        An answer that says that the command expired in the queue is a ``Retry``. Raises nothing but CancelledError,
-        after which the command may still be executed.
+        Of a sole attempt that may have been published, nothing else comes back before that. An answer that says that
+        the command expired in the queue is a ``Retry``. Raises nothing but CancelledError, after which the command may
+        still be executed.
         """
 
     async def is_answered(self, saga_id: str, idempotency_key: str, number: int) -> bool:

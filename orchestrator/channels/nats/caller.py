@@ -10,7 +10,9 @@ r"""Delivers one command over NATS.
         ▼                                                      ▼
     not queued: retry, or unknown                          unknown
 
-A publish without an acknowledgement is repeated with the same message id, and the broker keeps one of them.
+A publish without an acknowledgement is repeated with the same message id, and the broker keeps one of them. Where none
+comes for a few seconds, another attempt may follow. Of a command of which none may follow, the message counts as queued
+then: the broker may have stored it, and its answer comes as that of any other.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from uuid import uuid4
 
 from orchestrator.channels.nats.outcome import NO_ANSWER, echoed_key, outcome_of_refusal, outcome_of_reply
 from orchestrator.channels.status import too_large
-from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
+from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError, NotConnectedError
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.participant.queued.command import QueuedCommand
@@ -117,17 +119,22 @@ class NatsCaller:
     ) -> Outcome:
         if len(request) > self._line.most_bytes:
             return too_large(len(request), self._line.most_bytes)
-        until = attempt.until
-        # What may be in the queue is not given up because the broker is away.
-        patience = max(0.01, _left(until) if attempt.resumed else min(PUBLISH_SECONDS, _left(until)))
-        try:
-            await self._line.stream.connection.client(patience)
-            async with self._line.replies.awaiting(attempt.saga_id, message_id, elsewhere=attempt.resumed) as awaited:
-                sent = metadata if self._token is None else (*metadata, self._token.metadata)
-                command = QueuedCommand(request, sent, message_id, awaited.subject, attempt.expires_at, timeout)
-                return await self._answered(command, attempt, awaited, patience)
-        except BrokerUnavailableError as error:
-            return Unknown(Failure(StatusCode.UNAVAILABLE, str(error)))
+        while True:
+            left = _left(attempt.until)
+            # What may be in the queue is not given up because the broker is away.
+            patience = max(0.01, left if attempt.resumed else min(PUBLISH_SECONDS, left))
+            try:
+                await self._line.stream.connection.client(patience)
+                async with self._line.replies.awaiting(
+                    attempt.saga_id, message_id, elsewhere=attempt.resumed
+                ) as awaited:
+                    sent = metadata if self._token is None else (*metadata, self._token.metadata)
+                    command = QueuedCommand(request, sent, message_id, awaited.subject, attempt.expires_at, timeout)
+                    return await self._answered(command, attempt, awaited, patience)
+            except BrokerUnavailableError as error:  # nothing was published here
+                if not attempt.resumed or _left(attempt.until) <= _PAUSE_SECONDS:
+                    return Unknown(Failure(StatusCode.UNAVAILABLE, str(error)))
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _answered(
         self, command: QueuedCommand, attempt: QueuedAttempt, awaited: Awaited, patience: float
@@ -136,11 +143,11 @@ class NatsCaller:
         if attempt.resumed:
             await replies.look(awaited)
         if attempt.publish and not awaited.reply.done():
-            stored = await self._publish(command, patience)
+            stored = await self._publish(command, attempt, patience)
             if not isinstance(stored, bool):
                 return stored
             attempt.is_queued = True
-            if stored:  # it was published before, and may have been answered
+            if stored:  # it may have been published before, and answered
                 awaited.look()
         looking = asyncio.ensure_future(replies.keep_looking(awaited))
         try:
@@ -158,9 +165,9 @@ class NatsCaller:
         key = echoed_key(tuple((name, str(value)) for name, value in command.metadata))
         return outcome_of_reply(received, self._rules, key, size, self._line.most_bytes)
 
-    async def _publish(self, command: QueuedCommand, seconds: float) -> bool | Outcome:
-        """Publish until that is acknowledged, for so long; whether it was published before, or what came instead."""
-        ends_at, first = time.monotonic() + seconds, True
+    async def _publish(self, command: QueuedCommand, attempt: QueuedAttempt, seconds: float) -> bool | Outcome:
+        """Publish until that is acknowledged, for so long; whether it may be stored already, or what came instead."""
+        ends_at, may_be_stored = time.monotonic() + seconds, False
         while True:
             left = ends_at - time.monotonic()
             try:
@@ -168,11 +175,15 @@ class NatsCaller:
                     self._subject, command.request, command.headers(time.time_ns()), max(0.01, min(_ACK_SECONDS, left))
                 )
             except BrokerRefusedError as error:
+                if attempt.sole and may_be_stored:
+                    return True
                 most = self._line.stream.connection.most_bytes - _HEADER_BYTES
-                return outcome_of_refusal(error, len(command.request), most, first=first)
+                return outcome_of_refusal(error, len(command.request), most, first=not may_be_stored)
             except BrokerUnavailableError as error:
-                first = False
+                may_be_stored = may_be_stored or not isinstance(error, NotConnectedError)
                 if ends_at - time.monotonic() <= _PAUSE_SECONDS:
+                    if attempt.sole and may_be_stored:
+                        return True
                     return Unknown(Failure(StatusCode.UNAVAILABLE, f"not acknowledged: {error}"))
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:

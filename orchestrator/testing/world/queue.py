@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from orchestrator.testing.world.network import Network
 
 QUEUE_SECONDS: Final = 3600.0
+PUBLISH_SECONDS: Final = 5.0
 TELLS_AGAIN_SECONDS: Final = 30.0
 
 _EXPIRED: Final = Retry(Failure(StatusCode.DEADLINE_EXCEEDED, "not executed", EXPIRED_IN_QUEUE))
 _AWAY: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "no connection to the queue"))
+_UNACKNOWLEDGED: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "not acknowledged"))
 _NO_ANSWER: Final = Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, "no answer has come by the queue"))
 
 
@@ -66,6 +68,7 @@ class VirtualQueue:
 
     Attributes:
         is_there: the queue can be reached.
+        acknowledges: it says so when it holds a command; else it holds it, and who has published it does not know.
         tells: replicas are told of the answers; else only who looks for one finds it.
         queue_seconds: for how long a command may wait.
         published: the message ids of all that was published, in order; one that the queue has dropped, too.
@@ -84,6 +87,7 @@ class VirtualQueue:
         self._untold: asyncio.Queue[Told] = asyncio.Queue()
         self._working: set[asyncio.Task[None]] = set()
         self.is_there = True
+        self.acknowledges = True
         self.tells = True
         self.queue_seconds = QUEUE_SECONDS
         self.published: list[str] = []
@@ -220,6 +224,11 @@ class VirtualQueueCaller:
         if attempt.publish and message_id not in queue.answers:
             message = Message(self._command, request, metadata, timeout, attempt.saga_id, attempt.expires_at)
             queue.publish(message_id, message)
+            if not queue.acknowledges:
+                await self._connection.clock.sleep(PUBLISH_SECONDS)
+                await self._connection.unless_crashed()
+                if not attempt.sole:
+                    return _UNACKNOWLEDGED
             attempt.is_queued = True
         return await self._answer(message_id, attempt.until)
 

@@ -85,9 +85,13 @@ class QueuedAttempts:
         if binding.queued is None:
             return None
         saga_id, held = self._writer.state.saga_id, delivery.in_queue
+        # The queue drops what it was given before, but for a limited time: only a guard makes it once after that.
+        sole = not (binding.command.idempotent or binding.is_query)
         if held is not None:
             started_at, expires_at, ends_at = held.started_at, held.expires_at, held.until
-            return QueuedAttempt(saga_id, held.attempt, started_at, expires_at, ends_at, resumed=True, publish=False)
+            return QueuedAttempt(
+                saga_id, held.attempt, started_at, expires_at, ends_at, resumed=True, publish=False, sole=sole
+            )
         resumed, started_at = delivery.interrupted, self._clock.now()
         # Of an attempt that nobody has noted, it is known after which instant it was made. Whether it was made at all
         # is not, so it counts as started now: a compensation is intended long before its turn comes.
@@ -96,10 +100,10 @@ class QueuedAttempts:
         if until:
             expires_at = max(min(expires_at, until), since + _SHORTEST)
         ends_at = expires_at + int((timeout + LATE_SECONDS) * 1e9)
-        number = self.number_of(binding, delivery)
-        # The queue drops what it was given before, but for a limited time: only a guard makes it once after that.
-        publish = not resumed or binding.command.idempotent or binding.is_query
-        return QueuedAttempt(saga_id, number, started_at, expires_at, ends_at, resumed=resumed, publish=publish)
+        number, publish = self.number_of(binding, delivery), not (resumed and sole)
+        return QueuedAttempt(
+            saga_id, number, started_at, expires_at, ends_at, resumed=resumed, publish=publish, sole=sole
+        )
 
     async def begun(
         self,
