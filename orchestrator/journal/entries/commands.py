@@ -58,7 +58,7 @@ class CommandQueued(NamedTuple):
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt - 1
         delivery.in_queue = InQueue(self.attempt, self.started_at, self.expires_at, self.until)
-        delivery.interrupted = False
+        delivery.interrupted = None
         if isinstance(delivery, CompensationState):
             delivery.note_sent(self.started_at)
 
@@ -82,9 +82,8 @@ class AttemptFailed(NamedTuple):
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt
         delivery.failure = self.failure
-        delivery.failed_at = self.at
         delivery.in_queue = None
-        delivery.interrupted = False
+        delivery.interrupted = None
         if isinstance(delivery, CompensationState):
             delivery.note_sent(self.started_at)
         elif isinstance(delivery, CommandState) and not self.harmless:

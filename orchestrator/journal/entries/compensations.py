@@ -41,7 +41,7 @@ class CompensationCompleted(NamedTuple):
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
         compensation.in_queue = None
-        compensation.interrupted = False
+        compensation.interrupted = None
         compensation.note_sent(self.started_at)
         compensation.ended_at = self.at
 
@@ -60,6 +60,6 @@ class CompensationRejected(NamedTuple):
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
         compensation.in_queue = None
-        compensation.interrupted = False
+        compensation.interrupted = None
         compensation.note_sent(self.started_at)
         compensation.failure = self.failure

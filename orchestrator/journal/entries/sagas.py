@@ -137,10 +137,10 @@ class SagaRecovered(NamedTuple):
         for command in state.commands.values():
             if command.outcome is None:
                 command.doubtful = command.doubtful or command.in_queue is None
-                command.interrupt()
+                command.interrupt(self.at)
             compensation = command.compensation
             if compensation is not None and compensation.ended_at is None:
-                compensation.interrupt()
+                compensation.interrupt(self.at)
 
 
 class SagaSuspended(NamedTuple):

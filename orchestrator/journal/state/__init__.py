@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.journal.state.deliveries import CommandState, CompensationState, Delivery, InQueue, StepOutcome
+from orchestrator.journal.state.deliveries import (
+    CommandState,
+    CompensationState,
+    Delivery,
+    InQueue,
+    Interrupted,
+    StepOutcome,
+)
 from orchestrator.journal.state.saga import Queued, SagaState
 from orchestrator.journal.state.status import CAUSED, CLAIMABLE, ENDED, UNFINISHED, Status
 
@@ -15,6 +22,7 @@ __all__ = [
     "CompensationState",
     "Delivery",
     "InQueue",
+    "Interrupted",
     "Queued",
     "SagaState",
     "Status",

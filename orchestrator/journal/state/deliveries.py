@@ -35,6 +35,18 @@ class InQueue(NamedTuple):
     until: int
 
 
+class Interrupted(NamedTuple):
+    """That attempts ended with their processes, if they were made at all: no answer was noted.
+
+    Attributes:
+        attempt: the number of the first of them. Where it was made over a queue, no other one was.
+        at: when the latest was found to be over, nanoseconds since the epoch, UTC: nothing was sent since.
+    """
+
+    attempt: int
+    at: int
+
+
 class Delivery:
     """How often something was sent, and how the latest attempt failed.
 
@@ -42,33 +54,33 @@ class Delivery:
         attempts: attempts that ended, with whatever outcome.
         failure: how the latest failed attempt failed, if one did.
         in_queue: the attempt that a queue holds, where the journal says so.
-        interrupted: the latest of these attempts ended with its process, if it was made at all: no answer was noted.
-        failed_at: when the latest failed attempt ended, nanoseconds since the epoch, UTC; 0 for never.
-        intended_at: when it was intended, likewise.
+        interrupted: the latest of these attempts ended with their processes, one after another; ``None`` where the end
+            of the latest was noted.
+        intended_at: when it was intended, nanoseconds since the epoch, UTC.
     """
 
-    __slots__ = ("attempts", "failed_at", "failure", "in_queue", "intended_at", "interrupted")
+    __slots__ = ("attempts", "failure", "in_queue", "intended_at", "interrupted")
 
     def __init__(self, intended_at: int) -> None:
         self.intended_at = intended_at
         self.attempts = 0
         self.failure: Failure | None = None
         self.in_queue: InQueue | None = None
-        self.interrupted = False
-        self.failed_at = 0
+        self.interrupted: Interrupted | None = None
 
     @property
     def attempt_by_queue(self) -> int:
         """The number of the attempt over a queue that goes on, or is made next."""
         if self.in_queue is not None:
             return self.in_queue.attempt
-        return self.attempts if self.interrupted else self.attempts + 1
+        return self.attempts + 1 if self.interrupted is None else self.interrupted.attempt
 
-    def interrupt(self) -> None:
+    def interrupt(self, at: int) -> None:
         """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown."""
         if self.in_queue is None:
             self.attempts += 1
-            self.interrupted = True
+            first = self.attempts if self.interrupted is None else self.interrupted.attempt
+            self.interrupted = Interrupted(first, at)
 
 
 class CompensationState(Delivery):

@@ -176,7 +176,7 @@ class SagaState:
         """Its outcome counts no more: the command is to be sent again."""
         command.outcome = None
         command.ended_at = None
-        command.interrupted = False
+        command.interrupted = None
         self.settled.pop(command.key, None)
 
     def move(self, status: Status) -> None:

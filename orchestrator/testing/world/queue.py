@@ -104,6 +104,10 @@ class VirtualQueue:
         for message_id in list(self._held):
             self._take(message_id)
 
+    def lose_all(self) -> None:
+        """The queue forgets the commands that it holds: nobody answers them."""
+        self._held.clear()
+
     def publish(self, message_id: str, message: Message) -> None:
         """Hold a command, unless one with this id was published before."""
         self.published.append(message_id)

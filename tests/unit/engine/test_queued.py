@@ -157,6 +157,22 @@ async def test_a_crash_before_the_answer_sends_nothing_twice(world: EngineWorld)
     assert world.participants.methods() == FORWARD
 
 
+async def test_nor_do_two_crashes_before_anything_was_noted(world: EngineWorld) -> None:
+    queue = world.by_queue()
+    queue.go_away()
+    process = await world.open()
+    await process.worker.start(world.order())
+    await until(lambda: queue.published)
+    for crash in range(2):
+        world.crash()
+        await world.open()
+        await until(lambda crash=crash: len(queue.published) > crash + 1)  # type: ignore[misc]
+
+    assert set(queue.published) == {f"{SAGA}/{PRICING}#1"}
+    queue.come_back()
+    assert (await world.stopped()).status is Status.COMPLETED
+
+
 async def test_an_answer_that_came_while_every_replica_was_dead_is_found_and_nothing_is_sent_again(
     world: EngineWorld,
 ) -> None:

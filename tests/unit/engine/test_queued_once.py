@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.journal.state import Status
-from tests.support.engine_world import FORWARD, NOT_SEEN, SAGA, altered, trip, until
+from tests.support.engine_world import FORWARD, NOT_SEEN, SAGA, altered, trip, turns, unknown, until
 from tests.support.queued_sagas import let_park
 
 if TYPE_CHECKING:
@@ -68,3 +69,77 @@ async def test_an_idempotent_command_that_was_not_acknowledged_is_sent_again(wor
     assert queue.published[-2:] == [ONCE, f"{SAGA}/{AUTHORIZING}#2"]
     queue.come_back()
     assert (await world.stopped()).status is Status.COMPLETED
+
+
+async def test_its_answer_is_found_after_two_crashes_before_anything_was_noted(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.SUSPEND)
+    _, queue = await authorizing(world)
+    for _ in range(2):
+        world.crash()
+        await world.open()
+        await turns()
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == FORWARD
+    assert queue.published.count(ONCE) == 1
+
+
+async def test_one_that_waited_for_its_turn_is_awaited_as_long_as_it_may_be_executed(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.VERIFY)
+    world.participants.scripts["GetPayment"] = [NOT_SEEN]
+    queue = world.by_queue()
+    turn = asyncio.get_running_loop().create_future()
+    process = await world.open()
+    breaker = process.worker.bindings.breakers["shop.payment.v1.PaymentService"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(breaker, "try_enter", lambda: False)
+        patch.setattr(breaker, "enter", lambda: turn)
+        await process.worker.start(world.order())
+        await until(lambda: AUTHORIZING in world.state().commands)
+        world.clock.advance(queue.queue_seconds + 60)
+        queue.go_away()
+        turn.set_result(None)
+        await until(lambda: ONCE in queue.published)
+    world.crash()
+    await world.open()
+    await let_park(world)
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == FORWARD
+
+
+async def test_one_that_was_not_answered_in_time_is_verified_and_sent_again_under_another_id(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.VERIFY)
+    world.participants.scripts["GetPayment"] = [NOT_SEEN]
+    _, queue = await authorizing(world)
+    world.crash()
+    queue.lose_all()
+    await world.open()
+    world.clock.advance(queue.queue_seconds + 60)
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert [method for method in world.participants.methods() if method not in FORWARD] == ["GetPayment"]
+    assert [each for each in queue.published if AUTHORIZING in each] == [ONCE, f"{SAGA}/{AUTHORIZING}#2"]
+
+
+async def test_so_is_the_attempt_that_followed_a_verify_and_ended_with_its_process(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.VERIFY)
+    world.participants.scripts["AuthorizePayment"] = [unknown()]
+    world.participants.scripts["GetPayment"] = [NOT_SEEN, NOT_SEEN]
+    queue = world.by_queue()
+    world.participants.on_call = lambda command, _: queue.go_away() if command.method == "GetPayment" else None
+    process = await world.open()
+    await process.worker.start(world.order())
+    second = f"{SAGA}/{AUTHORIZING}#2"
+    await until(lambda: second in queue.published)
+    world.crash()
+    await world.open()
+    await let_park(world)
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods().count("AuthorizePayment") == 2
+    assert world.participants.methods().count("GetPayment") == 1

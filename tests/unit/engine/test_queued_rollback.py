@@ -117,6 +117,24 @@ async def test_a_crash_before_it_is_parked_sends_nothing_twice(world: EngineWorl
     assert set(queue.published[-3:]) == set(FIRST)
 
 
+async def test_a_compensation_whose_turn_comes_long_after_a_crash_has_its_whole_time(world: EngineWorld) -> None:
+    _, queue = await going_back(world)
+    await until(lambda: FIRST[0] in queue.published)
+    world.crash()
+    await world.open()
+    await let_park(world)
+    world.clock.advance(queue.queue_seconds - 60)
+    queue.come_back()
+    await until(lambda: FIRST[0] in queue.answers)
+    queue.go_away()
+    await let_pass_until(world, lambda: FIRST[1] in queue.published)
+    world.clock.advance(120)
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert e.AttemptFailed not in kinds(world)
+
+
 async def test_an_answer_to_a_rollback_that_is_being_parked_outlives_the_crash_of_its_replica(
     world: EngineWorld,
 ) -> None:

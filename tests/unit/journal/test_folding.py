@@ -13,7 +13,16 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CommandState, CompensationState, InQueue, Queued, SagaState, Status, StepOutcome
+from orchestrator.journal.state import (
+    CommandState,
+    CompensationState,
+    InQueue,
+    Interrupted,
+    Queued,
+    SagaState,
+    Status,
+    StepOutcome,
+)
 from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
@@ -119,9 +128,8 @@ def test_an_intended_command_is_in_the_state_as_it_was_written() -> None:
         "best_effort": True,
         "attempts": 0,
         "failure": None,
-        "failed_at": 0,
         "in_queue": None,
-        "interrupted": False,
+        "interrupted": None,
         "outcome": None,
         "reply": None,
         "ended_at": None,
@@ -139,9 +147,8 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
         "position": 1,
         "attempts": 0,
         "failure": None,
-        "failed_at": 0,
         "in_queue": None,
-        "interrupted": False,
+        "interrupted": None,
         "sent_at": None,
         "ended_at": None,
     }
@@ -150,8 +157,8 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (e.AttemptFailed(4, KEY, 1, 3, NO), {"attempts": 1, "failure": NO, "failed_at": 4, "doubtful": True}),
-        (e.AttemptFailed(4, KEY, 1, 3, NO, harmless=True), {"attempts": 1, "failure": NO, "failed_at": 4}),
+        (e.AttemptFailed(4, KEY, 1, 3, NO), {"attempts": 1, "failure": NO, "doubtful": True}),
+        (e.AttemptFailed(4, KEY, 1, 3, NO, harmless=True), {"attempts": 1, "failure": NO}),
         (e.CommandQueued(4, KEY, 1, 3, 8, 9), {"in_queue": InQueue(1, 3, 8, 9)}),
         (
             e.CommandCompleted(4, KEY, 2, 3, b"reply"),
@@ -165,7 +172,7 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
             e.CommandAbandoned(4, KEY, 2, 3, NO),
             {"outcome": StepOutcome.UNKNOWN, "ended_at": 4, "attempts": 2, "failure": NO},
         ),
-        (e.SagaRecovered(4, "me"), {"attempts": 1, "interrupted": True, "doubtful": True}),
+        (e.SagaRecovered(4, "me"), {"attempts": 1, "interrupted": Interrupted(1, 4), "doubtful": True}),
         (
             e.OutcomeResolved(4, KEY, True, b"reply", WHY),
             {"outcome": StepOutcome.COMPLETED, "ended_at": 4, "reply": b"reply"},
@@ -190,12 +197,12 @@ def test_what_an_entry_changes_in_its_command(entry: e.Entry, expected: dict[str
     [
         (
             e.AttemptFailed(9, f"compensation:{KEY}", 1, 8, NO),
-            {"attempts": 1, "failure": NO, "failed_at": 9, "sent_at": 8},
+            {"attempts": 1, "failure": NO, "sent_at": 8},
         ),
         (e.CommandQueued(9, f"compensation:{KEY}", 1, 8, 9, 10), {"in_queue": InQueue(1, 8, 9, 10), "sent_at": 8}),
         (e.CompensationCompleted(9, KEY, 1, 8), {"attempts": 1, "sent_at": 8, "ended_at": 9}),
         (e.CompensationRejected(9, KEY, 1, 8, NO), {"attempts": 1, "failure": NO, "sent_at": 8}),
-        (e.SagaRecovered(9, "me"), {"attempts": 1, "interrupted": True}),
+        (e.SagaRecovered(9, "me"), {"attempts": 1, "interrupted": Interrupted(1, 9)}),
         (e.CompensationResolved(9, KEY, WHY), {"ended_at": 9}),
     ],
 )
@@ -295,3 +302,9 @@ def test_commands_are_settled_in_the_order_in_which_their_outcomes_became_known(
     entries: list[e.Entry] = [STARTED, INTENDED, other, DONE._replace(key="Shop.Buy#2"), DONE]
 
     assert list(fold("saga-1", entries).settled) == ["Shop.Buy#2", KEY]
+
+
+def test_of_attempts_that_ended_with_their_processes_the_first_and_the_latest_end_are_known() -> None:
+    told = command(fold("saga-1", [STARTED, INTENDED, e.SagaRecovered(4, "me"), e.SagaRecovered(5, "you")]))
+
+    assert (told.attempts, told.interrupted, told.attempt_by_queue) == (2, Interrupted(1, 5), 1)

@@ -116,7 +116,7 @@ class CommandExecution:
             if policy is OnUnknown.COMPENSATE:
                 break
             failure = attempted.outcome.failure
-            self._note_failed(command, attempted, failure)
+            self._note_failed(binding, command, attempted)
             if policy is not OnUnknown.VERIFY or (final and denied):
                 # Sent again because the verify said no, and again told nothing: no question is left to ask.
                 await self._suspend(Reason(ReasonCode.UNKNOWN, str(failure), command.key))
@@ -154,7 +154,7 @@ class CommandExecution:
             timeout,
             gives_up=gives_up,
             until=0 if unhurried else state.forward_until,
-            late=partial(self._note_late, command),
+            late=partial(self._note_late, binding, command),
             unsent=unsent,
         )
         return self._sender.send(what, command, in_doubt=command.doubtful)
@@ -171,7 +171,7 @@ class CommandExecution:
         else:
             self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
 
-    def _note_late(self, command: CommandState, attempted: Attempted) -> None:
+    def _note_late(self, binding: Binding, command: CommandState, attempted: Attempted) -> None:
         """Journal the answer to an attempt on which the code has given up; without one, the command is in doubt.
 
         Where a time limit has cut it off, it stays in doubt: what the code does not know is compensated.
@@ -179,7 +179,7 @@ class CommandExecution:
         if command.outcome is not None:
             return
         if isinstance(attempted.outcome, (Retry, Unknown)):
-            self._note_failed(command, attempted, attempted.outcome.failure)
+            self._note_failed(binding, command, attempted)
         else:
             self._note(command, attempted)
 
@@ -193,11 +193,12 @@ class CommandExecution:
             now, failure = self._clock.now(), Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
             self._writer.record(CommandRefused(now, command.key, command.attempts, now, failure))
 
-    def _note_failed(self, command: CommandState, attempted: Attempted, failure: Failure) -> None:
-        if attempted.attempt > command.attempts:
-            self._writer.record(
-                AttemptFailed(self._clock.now(), command.key, attempted.attempt, attempted.started_at, failure)
-            )
+    def _note_failed(self, binding: Binding, command: CommandState, attempted: Attempted) -> None:
+        """Journal that an attempt told nothing, unless it ended with its process: that is known."""
+        assert isinstance(attempted.outcome, (Retry, Unknown))
+        number, failure = attempted.attempt, attempted.outcome.failure
+        if number > command.attempts or (binding.queued is not None and number == command.attempt_by_queue):
+            self._writer.record(AttemptFailed(self._clock.now(), command.key, number, attempted.started_at, failure))
 
     async def _suspend(self, reason: Reason) -> None:
         self._stop_control.request_stop(Suspend(reason))
@@ -215,9 +216,8 @@ def _policy_when_final(binding: Binding) -> OnUnknown:
 
 
 def _may_be_in_queue(binding: Binding, command: CommandState) -> bool:
-    """Its only attempt was made over a queue, and so its answer can still be had."""
-    interrupted = command.interrupted and command.failure is None
-    return binding.queued is not None and (command.in_queue is not None or interrupted)
+    """Its latest attempt was made over a queue, if it was made, and so its answer can still be had."""
+    return binding.queued is not None and (command.in_queue is not None or command.interrupted is not None)
 
 
 def _interrupted(command: CommandState) -> Attempted:

@@ -93,16 +93,16 @@ class QueuedAttempts:
                 saga_id, held.attempt, started_at, expires_at, ends_at, resumed=True, publish=False, sole=sole
             )
         resumed, started_at = delivery.interrupted, self._clock.now()
-        # Of an attempt that nobody has noted, it is known after which instant it was made. Whether it was made at all
-        # is not, so it counts as started now: a compensation is intended long before its turn comes.
-        since = (delivery.failed_at or delivery.intended_at) if resumed else started_at
+        # What nobody has noted may be published now, with the whole time: it may not have been before. Else it was
+        # published before its process was found dead. After its intent, it may have waited for its turn for long.
+        since = resumed.at if resumed is not None and sole else started_at
         expires_at = since + int(binding.queued.queue_seconds * 1e9)
         if until:
             expires_at = max(min(expires_at, until), since + _SHORTEST)
         ends_at = expires_at + int((timeout + LATE_SECONDS) * 1e9)
-        number, publish = self.number_of(binding, delivery), not (resumed and sole)
+        number, publish = self.number_of(binding, delivery), resumed is None or not sole
         return QueuedAttempt(
-            saga_id, number, started_at, expires_at, ends_at, resumed=resumed, publish=publish, sole=sole
+            saga_id, number, started_at, expires_at, ends_at, resumed=resumed is not None, publish=publish, sole=sole
         )
 
     async def begun(
