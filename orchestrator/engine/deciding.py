@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def needs_second(
-    act: Act, decision: CommandDecision, state: SagaState, by: Actor, four_eyes: FourEyes, bindings: Bindings
+    act: Act, decision: CommandDecision, state: SagaState, by: Actor, four_eyes: FourEyes, bindings: Bindings, now: int
 ) -> bool:
     """Whether a decision would only be proposed, because a second person must ask for the same.
 
@@ -31,11 +31,12 @@ def needs_second(
         by: who decides.
         four_eyes: what two people must ask for.
         bindings: the contracts at hand.
+        now: nanoseconds since the epoch, UTC.
 
     Raises:
         ActRefused: it would be refused.
     """
-    entry = decided(act, decision, state, evidence="", by=by, now=0)
+    entry = decided(act, decision, state, evidence="", by=by, now=now, held_seconds=bindings.held_seconds)
     second = four_eyes.needs_two(act) and isinstance(seconded(act, state, entry), ActProposed)
     if decision.reply is not None:
         _refuse_unfit(find_command(state, decision.key), state.saga_id, decision, bindings)

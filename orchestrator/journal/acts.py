@@ -13,12 +13,13 @@ signal         until it rolls back              ended      ended
 =============  =================  ============  =========  ======================
 
 *Until the pivot* was accepted, or may have been. What resolve and skip ask of the command besides,
-:func:`resolvable` and :func:`uncompensated` say. Pure.
+:func:`resolvable`, :func:`uncompensated` and :func:`refuse_in_queue` say. Pure.
 """
 
 from __future__ import annotations
 
 import enum
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
@@ -34,7 +35,7 @@ from orchestrator.journal.entries import (
     SagaSuspended,
 )
 from orchestrator.journal.keys import unscoped
-from orchestrator.journal.state import ENDED, Status
+from orchestrator.journal.state import ENDED, Status, StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,6 +103,25 @@ def resolvable(state: SagaState, name: str) -> CommandState:
     if not command.in_doubt and command is not state.refused_after_pivot:
         raise ActRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
     return command
+
+
+def refuse_in_queue(state: SagaState, command: CommandState, held_seconds: float, now: int) -> None:
+    """Nobody can say that a command has no effect while a queue may deliver it.
+
+    Args:
+        state: of the saga.
+        command: of which that is said.
+        held_seconds: for how long an attempt may be executed after a queue was given it; 0 where no queue delivers it.
+        now: nanoseconds since the epoch, UTC.
+
+    Raises:
+        ActRefused: a queue may.
+    """
+    until = command.may_be_executed_until(held_seconds)
+    if command.outcome in (None, StepOutcome.UNKNOWN) and until > now:
+        instant = datetime.fromtimestamp(until // 1_000_000_000, UTC).isoformat()
+        message = f"{command.key} may be in a queue, and be executed until {instant}; nobody knows before"
+        raise ActRefused(state.saga_id, "IN_QUEUE", message)
 
 
 def uncompensated(state: SagaState, name: str) -> CommandState:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import ActRefused
-from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated
+from orchestrator.journal.acts import Act, refuse_illegal, refuse_in_queue, resolvable, uncompensated
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.four_eyes import Decided
     from orchestrator.journal.state import CommandState, SagaState
@@ -38,7 +40,15 @@ class CommandDecision(NamedTuple):
 
 
 def decided(
-    act: Act, decision: CommandDecision, state: SagaState, *, evidence: str, by: Actor, now: int, request_id: str = ""
+    act: Act,
+    decision: CommandDecision,
+    state: SagaState,
+    *,
+    evidence: str,
+    by: Actor,
+    now: int,
+    request_id: str = "",
+    held_seconds: Callable[[str], float] = lambda _method: 0.0,
 ) -> Decided:
     """What is to be journalled of a decision about a command of a saga as it stands.
 
@@ -50,18 +60,24 @@ def decided(
         by: who says so.
         now: nanoseconds since the epoch, UTC.
         request_id: by which a repeated act is known, or empty.
+        held_seconds: of a method: for how long an attempt may be executed after a queue was given it; 0 where no queue
+            delivers it.
 
     Raises:
         ActRefused: the saga is not in a state for it.
     """
     refuse_illegal(act, state)
     if act is Act.RESOLVE_OUTCOME:
-        return _outcome(decision, state, resolvable(state, decision.key), evidence, by, now, request_id)
+        command = resolvable(state, decision.key)
+        if not decision.took_effect:
+            refuse_in_queue(state, command, held_seconds(command.method), now)
+        return _outcome(decision, state, command, evidence, by, now, request_id)
     command = uncompensated(state, decision.key)
     if act is Act.SKIP_COMPENSATION:
         skipped = Reason.asked(ReasonCode.SKIPPED, evidence, by, command.key, request_id)
         return CompensationSkipped(now, command.key, skipped)
     assert act is Act.RESOLVE_COMPENSATION, f"{act} is about a saga, and not about one of its commands"
+    refuse_in_queue(state, command, held_seconds(command.method), now)
     resolved = Reason.asked(ReasonCode.RESOLVED, evidence, by, command.key, request_id)
     return CompensationResolved(now, command.key, resolved)
 

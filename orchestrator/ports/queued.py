@@ -6,7 +6,7 @@ the attempt, so a replica that advances the saga later finds the answer to it, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from orchestrator.ports.channel import Caller
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.journal.outcome import Outcome
+
+LATE_SECONDS: Final = 5.0
+"""So much later than its instant and the time of its execution, an answer may still come."""
 
 
 class QueuedAttempt:

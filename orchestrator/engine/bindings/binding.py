@@ -14,7 +14,7 @@ from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.journal.outcome import Failure
-from orchestrator.ports.queued import QueuedCaller
+from orchestrator.ports.queued import LATE_SECONDS, QueuedCaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -86,6 +86,11 @@ class Binding:
         self.short_name = command.short_name
         self.compensation = _derived(command, command.compensation, participants, breakers, compensates=True)
         self.verify = _derived(command, command.verify, participants, breakers)
+
+    @property
+    def held_seconds(self) -> float:
+        """For how long after it was published an attempt may be executed; 0 where no queue delivers it."""
+        return 0.0 if self.queued is None else self.queued.queue_seconds + self.timeout + LATE_SECONDS
 
     def flaw(self, reply: bytes) -> Failure | None:
         """Why a serialized reply cannot be used, if it cannot: then it does not answer this command."""
@@ -162,6 +167,11 @@ class Bindings:
     def by_name(self, name: str) -> Binding | None:
         """The binding of the rpc with this full name, if a served saga's participants have it."""
         return self._by_name.get(name)
+
+    def held_seconds(self, name: str) -> float:
+        """The same of the rpc with this full name; 0 where no served saga's participants have it."""
+        binding = self._by_name.get(name)
+        return 0.0 if binding is None else binding.held_seconds
 
     def by_path(self, path: str) -> Binding | None:
         """The binding of the rpc with this path on the wire."""

@@ -131,6 +131,9 @@ class CommandAbandoned(NamedTuple):
     failure: Failure
 
     def apply(self, state: SagaState) -> None:
-        """It stays unknown whether there is an effect. A child that completed all the same will be rolled back."""
+        """It stays unknown whether there is an effect. A child that completed all the same will be rolled back.
+
+        What a queue holds of it may still be executed.
+        """
         state.events.drop_of_child(self.key)
         state.settle(self.key, StepOutcome.UNKNOWN, self.at, self.attempt).failure = self.failure

@@ -75,6 +75,16 @@ class Delivery:
             return self.in_queue.attempt
         return self.attempts + 1 if self.interrupted is None else self.interrupted.attempt
 
+    def may_be_executed_until(self, held_seconds: float) -> int:
+        """Until when what a queue was given may be executed, nanoseconds since the epoch, UTC; 0 for not at all.
+
+        Args:
+            held_seconds: for how long an attempt may be after it was published; 0 where no queue delivers it by now.
+        """
+        if self.in_queue is not None:
+            return self.in_queue.until
+        return 0 if self.interrupted is None or not held_seconds else self.interrupted.at + int(held_seconds * 1e9)
+
     def interrupt(self, at: int) -> None:
         """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown."""
         if self.in_queue is None:

@@ -167,7 +167,8 @@ class SagaState:
         command.outcome = outcome
         command.ended_at = at
         command.attempts = attempt
-        command.in_queue = None
+        if outcome is not StepOutcome.UNKNOWN:
+            command.in_queue = None
         self.settled.pop(key, None)
         self.settled[key] = None
         return command

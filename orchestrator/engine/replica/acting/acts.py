@@ -148,7 +148,10 @@ class Acts:
         Raises:
             ActRefused: the saga is not in a state for it, or a second person must ask for the same.
         """
-        said = partial(decided, act, decision, evidence=evidence, by=requested_by, request_id=request_id)
+        held = self._worker.bindings.held_seconds
+        said = partial(
+            decided, act, decision, evidence=evidence, by=requested_by, request_id=request_id, held_seconds=held
+        )
         said(await self._worker.get(saga_id), now=self._now())  # refused before anything is claimed, if it is to be
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.live.writer(state, token=claim.token, sequence=len(entries))
@@ -169,7 +172,7 @@ class Acts:
             ActRefused: it would be refused.
         """
         state = await self._worker.get(saga_id)
-        return needs_second(act, decision, state, requested_by, self._four_eyes, self._worker.bindings)
+        return needs_second(act, decision, state, requested_by, self._four_eyes, self._worker.bindings, self._now())
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:

@@ -93,8 +93,9 @@ class CommandExecution:
         It is in doubt from now on, whatever answer still comes: the code will not know it. Where nothing was sent,
         there is no effect.
         """
-        now = self._clock.now()
-        attempt, started_at = self._sender.latest.get(command.key, (command.attempts, now))
+        now, held = self._clock.now(), command.in_queue
+        before = (command.attempts, now) if held is None else (held.attempt, held.started_at)
+        attempt, started_at = self._sender.latest.get(command.key, before)
         failure = Failure(StatusCode.DEADLINE_EXCEEDED, f"cut off by {limit_key}", CUT_OFF)
         if attempt == 0 and not command.doubtful:
             self._writer.record(CommandRefused(now, command.key, 0, now, failure._replace(reason=NOT_SENT)))
@@ -169,6 +170,8 @@ class CommandExecution:
         elif isinstance(outcome, Rejected):
             self._writer.record(CommandRefused(now, command.key, attempt, started_at, outcome.failure))
         else:
+            if command.in_queue is not None:  # nor does a queue hold it any more
+                self._writer.record(AttemptFailed(now, command.key, attempt, started_at, outcome.failure))
             self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
 
     def _note_late(self, binding: Binding, command: CommandState, attempted: Attempted) -> None:

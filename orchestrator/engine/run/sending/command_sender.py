@@ -171,7 +171,8 @@ class CommandSender:
         if self._stop_control.is_own_task() and not time_limits.get():
             # Only the stop control stops the saga's own task, and it waits for answers.
             return started_at, await call
-        return started_at, await self._answer(call, partial(self._hand_late, what.late, weigh, attempt, started_at))
+        late = partial(self._hand_late, what, delivery, weigh, attempt, started_at)
+        return started_at, await self._answer(call, late)
 
     async def ask(
         self, binding: Binding, key: str, request: bytes, attempt: int, about: tuple[tuple[str, str], ...]
@@ -280,7 +281,8 @@ class CommandSender:
 
     def _hand_late(
         self,
-        late: Callable[[Attempted], None] | None,
+        what: ToSend,
+        delivery: Delivery,
         weigh: Callable[[Outcome], Outcome],
         attempt: int,
         started_at: int,
@@ -289,8 +291,9 @@ class CommandSender:
         answer = None if call.cancelled() else call.result()
         if isinstance(answer, Resting):
             answer.answer.cancel()  # it is in doubt, and the queue goes on to hold it
-        elif late is not None and answer is not None:
-            late(Attempted(weigh(answer), attempt, started_at))
+            self.queued.note(what.key, delivery, answer.attempt)
+        elif what.late is not None and answer is not None:
+            what.late(Attempted(weigh(answer), attempt, started_at))
         self._stop_control.leave()
 
     def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

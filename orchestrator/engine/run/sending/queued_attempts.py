@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.journal.entries import CommandQueued
-from orchestrator.ports.queued import QueuedAttempt, QueuedCaller
+from orchestrator.ports.queued import LATE_SECONDS, QueuedAttempt, QueuedCaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 REST_AFTER_SECONDS: Final = 2.0
 """For so long an attempt counts as in flight; then it rests in its queue."""
-LATE_SECONDS: Final = 5.0
-"""So much later than its instant and the time of its execution, an answer may still come."""
 
 _SHORTEST: Final = 1_000_000
 
@@ -129,15 +127,18 @@ class QueuedAttempts:
             raise
         return answer.result()
 
+    def note(self, key: str, delivery: Delivery, attempt: QueuedAttempt) -> None:
+        """Journal that a queue holds an attempt, unless that is journalled."""
+        if delivery.in_queue is None:
+            at, number, started_at = self._clock.now(), attempt.number, attempt.started_at
+            self._writer.record(CommandQueued(at, key, number, started_at, attempt.expires_at, attempt.until))
+
     async def rest(self, key: str, delivery: Delivery, resting: Resting) -> Outcome:
         """Wait for the answer to an attempt that rests, as long as nobody stops the saga or parks it."""
         attempt, answer = resting
         try:
             if delivery.in_queue is None:
-                at = self._clock.now()
-                self._writer.record(
-                    CommandQueued(at, key, attempt.number, attempt.started_at, attempt.expires_at, attempt.until)
-                )
+                self.note(key, delivery, attempt)
                 await self._stop_control.persist(self._writer)
             self.resting += 1
             try:

@@ -44,6 +44,7 @@ class OneSaga:
         workflows = Workflows(client)
         self._look = Looking(workflows).look
         self._serving = serving
+        self._clock = clock
         self._four_eyes = four_eyes
         self._acting = Acting(client, workflows, NewWorkflows(client), self._look, serving.served, clock, four_eyes)
 
@@ -62,7 +63,8 @@ class OneSaga:
     async def needs_second(self, act: Act, saga_id: str, decision: CommandDecision, requested_by: Actor) -> bool:
         """See there."""
         state = fold(saga_id, (await self._look(saga_id)).entries)
-        return needs_second(act, decision, state, requested_by, self._four_eyes, self._serving.bindings)
+        bindings, now = self._serving.bindings, self._clock.now()
+        return needs_second(act, decision, state, requested_by, self._four_eyes, bindings, now)
 
     async def act(
         self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float, request_id: str
