@@ -117,7 +117,8 @@ class NatsCaller:
         attempt: QueuedAttempt,
         message_id: str,
     ) -> Outcome:
-        if len(request) > self._line.most_bytes:
+        # What may be in the queue is not settled by what we would refuse to send now.
+        if len(request) > self._line.most_bytes and not attempt.resumed:
             return too_large(len(request), self._line.most_bytes)
         while True:
             left = _left(attempt.until)
@@ -167,7 +168,7 @@ class NatsCaller:
 
     async def _publish(self, command: QueuedCommand, attempt: QueuedAttempt, seconds: float) -> bool | Outcome:
         """Publish until that is acknowledged, for so long; whether it may be stored already, or what came instead."""
-        ends_at, may_be_stored = time.monotonic() + seconds, False
+        ends_at, may_be_stored = time.monotonic() + seconds, attempt.resumed
         while True:
             left = ends_at - time.monotonic()
             try:

@@ -89,7 +89,7 @@ def outcome_of_refusal(error: BrokerRefusedError, size: int, most: int, *, first
         most: how many bytes the broker takes.
         first: nothing was published for this attempt before whose fate is unknown.
     """
-    if size > most:
+    if size > most and first:
         return too_large(size, most)
     if error.code == _NOT_STORED and _LIMIT in str(error) and first:
         return Retry(Failure(StatusCode.RESOURCE_EXHAUSTED, f"the queue is full: {error}", QUEUE_FULL))

@@ -16,7 +16,7 @@ from orchestrator.channels.nats.replies import Awaited
 from orchestrator.connections.jetstream import Stored
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError, NotConnectedError, Received
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.journal.outcome import Completed, Unknown
+from orchestrator.journal.outcome import Completed, Rejected, Unknown
 from orchestrator.participant.queued.reply import QueuedReply
 from orchestrator.participant.queued.subjects import Subjects
 from orchestrator.ports.queued import QueuedAttempt
@@ -154,3 +154,26 @@ async def test_a_resumed_attempt_is_not_given_up_because_its_answer_cannot_be_li
 
     assert await sending == Completed(b"done")
     assert not broker.published
+
+
+async def test_a_smaller_limit_settles_nothing_of_what_may_be_in_the_queue() -> None:
+    for resumed in (attempt(resumed=True), attempt(resumed=True, publish=False)):
+        broker = Broker(STORED)
+        sending = calling(broker, resumed, most_bytes=5)
+        while broker.awaited is None or not resumed.is_queued:
+            assert not sending.done()
+            await asyncio.sleep(0)
+        broker.reply()
+        assert await sending == Completed(b"done")
+
+    rejected = await calling(Broker(STORED), attempt(), most_bytes=5)
+    assert isinstance(rejected, Rejected)
+
+
+@pytest.mark.parametrize("says", ["maximum messages exceeded", "no"])
+async def test_nor_does_a_refusal_of_the_broker(says: str) -> None:
+    broker = Broker(BrokerRefusedError(10077, says))
+    broker.connection.most_bytes = 3
+
+    assert isinstance(await calling(broker, attempt(resumed=True)), Unknown)
+    assert isinstance(await calling(broker, attempt()), Rejected)
