@@ -82,7 +82,8 @@ class AttemptFailed(NamedTuple):
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt
         delivery.failure = self.failure
-        delivery.in_queue = None
+        if delivery.in_queue is not None and delivery.in_queue.attempt == self.attempt:
+            delivery.in_queue = None
         delivery.interrupted = None
         if isinstance(delivery, CompensationState):
             delivery.note_sent(self.started_at)

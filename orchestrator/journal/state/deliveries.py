@@ -53,7 +53,8 @@ class Delivery:
     Attributes:
         attempts: attempts that ended, with whatever outcome.
         failure: how the latest failed attempt failed, if one did.
-        in_queue: the attempt that a queue holds, where the journal says so.
+        in_queue: the attempt that a queue holds, where the journal says so, until it is answered. Others may follow it
+            where the participant is reached in another way by now.
         interrupted: the latest of these attempts ended with their processes, one after another; ``None`` where the end
             of the latest was noted.
         intended_at: when it was intended, nanoseconds since the epoch, UTC.
@@ -74,6 +75,11 @@ class Delivery:
         if self.in_queue is not None:
             return self.in_queue.attempt
         return self.attempts + 1 if self.interrupted is None else self.interrupted.attempt
+
+    @property
+    def attempt_by_call(self) -> int:
+        """The number of the attempt that is made next where no queue delivers it."""
+        return max(self.attempts, 0 if self.in_queue is None else self.in_queue.attempt) + 1
 
     def may_be_executed_until(self, held_seconds: float) -> int:
         """Until when what a queue was given may be executed, nanoseconds since the epoch, UTC; 0 for not at all.

@@ -35,7 +35,7 @@ QUEUE_SECONDS: Final = 3600.0
 PUBLISH_SECONDS: Final = 5.0
 TELLS_AGAIN_SECONDS: Final = 30.0
 
-_EXPIRED: Final = Retry(Failure(StatusCode.DEADLINE_EXCEEDED, "not executed", EXPIRED_IN_QUEUE))
+EXPIRED: Final = Retry(Failure(StatusCode.DEADLINE_EXCEEDED, "not executed", EXPIRED_IN_QUEUE))
 _AWAY: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "no connection to the queue"))
 _UNACKNOWLEDGED: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "not acknowledged"))
 _NO_ANSWER: Final = Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, "no answer has come by the queue"))
@@ -151,7 +151,7 @@ class VirtualQueue:
         task.add_done_callback(self._working.discard)
 
     async def _execute(self, message_id: str, message: Message) -> None:
-        outcome: Outcome = _EXPIRED
+        outcome: Outcome = EXPIRED
         if self._clock.now() < message.expires_at:
             outcome = await self._network.send(
                 self._process, message.command, message.request, message.metadata, message.timeout

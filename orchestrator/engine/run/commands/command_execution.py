@@ -74,6 +74,7 @@ class CommandExecution:
         """
         fragile = not binding.command.idempotent and not binding.is_query
         if doubtful and fragile and not _may_be_in_queue(binding, command):
+            await self._sender.queued.outlast(binding, command)
             attempted = _interrupted(command)
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
@@ -170,7 +171,7 @@ class CommandExecution:
         elif isinstance(outcome, Rejected):
             self._writer.record(CommandRefused(now, command.key, attempt, started_at, outcome.failure))
         else:
-            if command.in_queue is not None:  # nor does a queue hold it any more
+            if command.in_queue is not None and command.in_queue.attempt == attempt:  # it is not in the queue any more
                 self._writer.record(AttemptFailed(now, command.key, attempt, started_at, outcome.failure))
             self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
 

@@ -133,6 +133,10 @@ class CommandSender:
             in_doubt: an earlier attempt may have had an effect.
         """
         binding, key = what.binding, what.key
+        if binding.queued is None and delivery.in_queue is not None:  # it was a queue that delivered this
+            in_doubt = True
+            if not binding.command.idempotent:
+                await self.queued.outlast(binding, delivery)
         failing_since = 0
         while True:
             attempt = self.queued.number_of(binding, delivery)

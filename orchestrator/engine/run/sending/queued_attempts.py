@@ -69,7 +69,7 @@ class QueuedAttempts:
     @staticmethod
     def number_of(binding: Binding, delivery: Delivery) -> int:
         """The number of the attempt that is to be made, or resumed."""
-        return delivery.attempts + 1 if binding.queued is None else delivery.attempt_by_queue
+        return delivery.attempt_by_call if binding.queued is None else delivery.attempt_by_queue
 
     def next_of(self, binding: Binding, delivery: Delivery, timeout: float, until: int) -> QueuedAttempt | None:
         """The attempt that is to be made, or resumed; ``None`` where the command is not delivered over a queue.
@@ -126,6 +126,12 @@ class QueuedAttempts:
             answer.cancel()
             raise
         return answer.result()
+
+    async def outlast(self, binding: Binding, delivery: Delivery) -> None:
+        """Wait until nothing that a queue was given of this may be executed any more."""
+        until = delivery.may_be_executed_until(binding.held_seconds)
+        while (left := until - self._clock.now()) > 0:
+            await self._stop_control.interruptible(self._clock.sleep(left / 1e9))
 
     def note(self, key: str, delivery: Delivery, attempt: QueuedAttempt) -> None:
         """Journal that a queue holds an attempt, unless that is journalled."""
