@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.first_done import first_done
@@ -22,7 +22,7 @@ from orchestrator.ports.queued import Answered
 from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
@@ -86,13 +86,30 @@ class VirtualQueue:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._untold: asyncio.Queue[Told] = asyncio.Queue()
         self._working: set[asyncio.Task[None]] = set()
-        self.is_there = True
+        self._there = asyncio.Event()
+        self._there.set()
         self.acknowledges = True
         self.tells = True
         self.queue_seconds = QUEUE_SECONDS
         self.published: list[str] = []
         self.answers: dict[str, Outcome] = {}
         self.owed: set[str] = set()
+
+    @property
+    def is_there(self) -> bool:
+        """See above."""
+        return self._there.is_set()
+
+    @is_there.setter
+    def is_there(self, is_there: bool) -> None:
+        if is_there:
+            self._there.set()
+        else:
+            self._there.clear()
+
+    async def until_there(self) -> None:
+        """Wait until it can be reached."""
+        await self._there.wait()
 
     def go_away(self) -> None:
         """The participants take nothing from now on."""
@@ -105,7 +122,8 @@ class VirtualQueue:
             self._take(message_id)
 
     def lose_all(self) -> None:
-        """The queue forgets the commands that it holds: nobody answers them."""
+        """The queue forgets the commands that it holds, and that it was given them: nobody answers them."""
+        self._seen.difference_update(self._held)
         self._held.clear()
 
     def publish(self, message_id: str, message: Message) -> None:
@@ -225,6 +243,8 @@ class VirtualQueueCaller:
         queue, message_id = self._connection.queue, _id_of(dict(metadata)["idempotency-key"], attempt.number)
         if not queue.is_there and not attempt.resumed:
             return _AWAY
+        if not queue.is_there:
+            await self._first(queue.until_there(), attempt.until)
         if attempt.publish and message_id not in queue.answers:
             message = Message(self._command, request, metadata, timeout, attempt.saga_id, attempt.expires_at)
             queue.publish(message_id, message)
@@ -241,17 +261,22 @@ class VirtualQueueCaller:
         return _id_of(idempotency_key, number) in self._connection.queue.answers
 
     async def _answer(self, message_id: str, until: int) -> Outcome:
+        queue = self._connection.queue
+        await self._first(queue.until_answered(message_id), until)
+        return queue.answers.get(message_id, _NO_ANSWER)
+
+    async def _first(self, comes: Coroutine[Any, Any, None], until: int) -> None:
+        """Wait for what comes, until that instant."""
         connection = self._connection
-        heard = asyncio.ensure_future(connection.queue.until_answered(message_id))
+        coming = asyncio.ensure_future(comes)
         left = (until - connection.clock.now()) / 1e9
         late = asyncio.ensure_future(connection.clock.sleep(max(0.0, left)))
         try:
-            await first_done(heard, late)
+            await first_done(coming, late)
         finally:
-            heard.cancel()
+            coming.cancel()
             late.cancel()
         await connection.unless_crashed()
-        return connection.queue.answers.get(message_id, _NO_ANSWER)
 
 
 def _is_to(message_id: str, idempotency_key: str, number: int) -> bool:

@@ -98,6 +98,12 @@ def nobody_there(failure: Failure) -> bool:
     return failure.code is StatusCode.UNAVAILABLE and not failure.reason
 
 
+def _reached(outcome: Outcome | Resting) -> bool:
+    if isinstance(outcome, Resting):
+        return outcome.attempt.is_queued
+    return not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
+
+
 class CommandSender:
     """Delivers the commands and compensations of one saga.
 
@@ -263,7 +269,7 @@ class CommandSender:
                 outcome: Outcome | Resting = await binding.caller(request, metadata, timeout)
             else:
                 outcome = await self.queued.begun(binding.queued, request, metadata, timeout, by_queue)
-            reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
+            reached = _reached(outcome)
             return outcome
         finally:
             binding.breaker.leave(reached=reached)

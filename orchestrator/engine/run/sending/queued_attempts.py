@@ -14,7 +14,8 @@ as an answer to an attempt may come, no other attempt is made; not after a crash
     resumed: the answer is looked for before anything is sent
 
 Within that moment the attempt counts as in flight, so that a rollback knows its outcome; later, nobody waits for it who
-wants the saga to stop.
+wants the saga to stop. So it is with one that is resumed while the queue itself is away: but that is not noted, for it
+may not have been published, and it would not be published once it is noted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _SHORTEST: Final = 1_000_000
 
 
 class Resting(NamedTuple):
-    """An attempt that a queue holds, and whose answer was not there after a moment."""
+    """An attempt that a queue holds, or may hold from before, and whose answer was not there after a moment."""
 
     attempt: QueuedAttempt
     answer: asyncio.Future[Outcome]
@@ -115,17 +116,21 @@ class QueuedAttempts:
         answer = asyncio.ensure_future(caller.queue(request, metadata, timeout, attempt))
         try:
             while not answer.done():
-                pause = asyncio.ensure_future(self._clock.sleep(REST_AFTER_SECONDS))
-                try:
-                    await first_done(answer, pause)
-                finally:
-                    pause.cancel()
-                if attempt.is_queued and not answer.done():
+                await self._moment(answer)
+                if (attempt.is_queued or attempt.resumed) and not answer.done():
                     return Resting(attempt, answer)
         except asyncio.CancelledError:
             answer.cancel()
             raise
         return answer.result()
+
+    async def _moment(self, answer: asyncio.Future[Outcome]) -> None:
+        """Wait for a moment, or until the answer is there."""
+        pause = asyncio.ensure_future(self._clock.sleep(REST_AFTER_SECONDS))
+        try:
+            await first_done(answer, pause)
+        finally:
+            pause.cancel()
 
     async def outlast(self, binding: Binding, delivery: Delivery) -> None:
         """Wait until nothing that a queue was given of this may be executed any more."""
@@ -134,8 +139,8 @@ class QueuedAttempts:
             await self._stop_control.interruptible(self._clock.sleep(left / 1e9))
 
     def note(self, key: str, delivery: Delivery, attempt: QueuedAttempt) -> None:
-        """Journal that a queue holds an attempt, unless that is journalled."""
-        if delivery.in_queue is None:
+        """Journal that a queue holds an attempt, unless that is journalled, or is not known."""
+        if delivery.in_queue is None and attempt.is_queued:
             at, number, started_at = self._clock.now(), attempt.number, attempt.started_at
             self._writer.record(CommandQueued(at, key, number, started_at, attempt.expires_at, attempt.until))
 
@@ -143,6 +148,10 @@ class QueuedAttempts:
         """Wait for the answer to an attempt that rests, as long as nobody stops the saga or parks it."""
         attempt, answer = resting
         try:
+            while not (attempt.is_queued or answer.done()):  # the queue is away: nothing is parked for its sake
+                await self._stop_control.interruptible(self._moment(answer))
+            if answer.done():
+                return answer.result()
             if delivery.in_queue is None:
                 self.note(key, delivery, attempt)
                 await self._stop_control.persist(self._writer)
