@@ -133,11 +133,14 @@ class SagaRecovered(NamedTuple):
     owner: str
 
     def apply(self, state: SagaState) -> None:
-        """Attempts that were in flight then are unknown, but for those in a queue; the next ones have other numbers."""
+        """Attempts that were in flight then are unknown, but for those in a queue; the next ones have other numbers.
+
+        Once the saga rolled back, none of a command was.
+        """
         for command in state.commands.values():
             if command.outcome is None:
                 command.doubtful = command.doubtful or command.in_queue is None
-                command.interrupt(self.at)
+                command.interrupt(None if state.rollback else self.at)
             compensation = command.compensation
             if compensation is not None and compensation.ended_at is None:
                 compensation.interrupt(self.at)

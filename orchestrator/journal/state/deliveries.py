@@ -91,10 +91,15 @@ class Delivery:
             return self.in_queue.until
         return 0 if self.interrupted is None or not held_seconds else self.interrupted.at + int(held_seconds * 1e9)
 
-    def interrupt(self, at: int) -> None:
-        """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown."""
+    def interrupt(self, at: int | None) -> None:
+        """The process that advanced the saga has ended. An attempt in a queue outlives it; another one is unknown.
+
+        Args:
+            at: when that was found, nanoseconds since the epoch, UTC; ``None`` where no attempt was in flight.
+        """
         if self.in_queue is None:
             self.attempts += 1
+        if self.in_queue is None and at is not None:
             first = self.attempts if self.interrupted is None else self.interrupted.attempt
             self.interrupted = Interrupted(first, at)
 

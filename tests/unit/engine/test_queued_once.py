@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import OnUnknown
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from tests.support.engine_world import FORWARD, NOT_SEEN, SAGA, altered, trip, turns, unknown, until
 from tests.support.queued_sagas import let_park
@@ -143,3 +144,52 @@ async def test_so_is_the_attempt_that_followed_a_verify_and_ended_with_its_proce
     assert (await world.stopped()).status is Status.COMPLETED
     assert world.participants.methods().count("AuthorizePayment") == 2
     assert world.participants.methods().count("GetPayment") == 1
+
+
+async def test_a_cancel_compensates_it_once_it_was_executed(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.COMPENSATE)
+    process, queue = await authorizing(world)
+    await let_park(world)
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
+    await turns()
+    assert len(queue.published) == 3
+    (waiting,) = process.sagas.waiting(process.worker.live[SAGA].state)
+    assert (waiting.key, waiting.until > world.clock.time) == (AUTHORIZING, True)
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == ["AuthorizePayment", "VoidAuthorization", "ReleaseStock"]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_or_once_it_can_be_executed_no_more(world_of: WorldOf, *, crashes: bool) -> None:
+    world = fragile(world_of, OnUnknown.COMPENSATE)
+    process, queue = await authorizing(world)
+    await let_park(world)
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
+    if crashes:
+        await turns()
+        world.crash()
+        await world.open()
+    await turns()
+    assert not [each for each in queue.published if "compensation" in each]
+    queue.lose_all()
+    queue.come_back()
+    world.clock.advance(queue.queue_seconds + 60)
+
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
+
+
+async def test_a_pause_does_not_wait_for_that(world_of: WorldOf) -> None:
+    world = fragile(world_of, OnUnknown.COMPENSATE)
+    process, queue = await authorizing(world)
+    await let_park(world)
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
+    await process.acts.pause(SAGA, "look", Actor("ada"))
+    assert world.state().status is Status.SUSPENDED
+    await process.acts.resume(SAGA, "on", Actor("ada"))
+    queue.come_back()
+
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == ["AuthorizePayment", "VoidAuthorization", "ReleaseStock"]

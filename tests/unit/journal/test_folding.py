@@ -308,3 +308,9 @@ def test_of_attempts_that_ended_with_their_processes_the_first_and_the_latest_en
     told = command(fold("saga-1", [STARTED, INTENDED, e.SagaRecovered(4, "me"), e.SagaRecovered(5, "you")]))
 
     assert (told.attempts, told.interrupted, told.attempt_by_queue) == (2, Interrupted(1, 5), 1)
+
+
+def test_no_attempt_of_a_command_was_in_flight_once_its_saga_rolled_back() -> None:
+    told = command(fold("saga-1", [STARTED, INTENDED, e.RollbackBegan(3, WHY), e.SagaRecovered(4, "me")]))
+
+    assert (told.attempts, told.interrupted) == (1, None)

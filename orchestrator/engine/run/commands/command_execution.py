@@ -74,7 +74,7 @@ class CommandExecution:
         """
         fragile = not binding.command.idempotent and not binding.is_query
         if doubtful and fragile and not _may_be_in_queue(binding, command):
-            await self._sender.queued.outlast(binding, command)
+            await self._sender.outlast(binding, command.key, command)
             attempted = _interrupted(command)
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND

@@ -6,7 +6,8 @@ the saga with the rest still planned. All of them are intended before the first 
 disk twice, however long it is: a process that comes after does not know which ones were sent, and sends those again
 whose success is not journalled, as further attempts with the same keys. Their requests are journalled with the intents,
 so what is sent again is the same to the byte, whatever contract is at hand by then. While a queue holds the one whose
-turn it is, the saga may be parked.
+turn it is, the saga may be parked. Where a queue may still deliver a command that no guard would refuse after its
+compensation, that is sent once the command is answered, or can be delivered no more.
 """
 
 from __future__ import annotations
@@ -123,6 +124,9 @@ class Rollback:
         if isinstance(prepared, Reason):
             return prepared
         undo, request = prepared
+        binding = self._bindings.by_name(command.method)
+        if binding is not None and not binding.command.idempotent and command.in_doubt:
+            await self._sender.outlast(binding, command.key, command)
         return self._settle(command, await self._deliver(undo, command, request))
 
     def _prepare(self, command: CommandState) -> tuple[Binding, bytes] | Reason:

@@ -142,7 +142,7 @@ class CommandSender:
         if binding.queued is None and delivery.in_queue is not None:  # it was a queue that delivered this
             in_doubt = True
             if not binding.command.idempotent:
-                await self.queued.outlast(binding, delivery)
+                await self.outlast(binding, key, delivery)
         failing_since = 0
         while True:
             attempt = self.queued.number_of(binding, delivery)
@@ -207,6 +207,21 @@ class CommandSender:
                 return outcome
             asked += 1
             await self.back_off(binding, key, asked, outcome, asking_since)
+
+    async def outlast(self, binding: Binding, key: str, delivery: Delivery) -> None:
+        """Wait until what a queue may hold of a command has its answer, or may be executed no more.
+
+        Args:
+            binding: the command.
+            key: its key.
+            delivery: how far it has come.
+        """
+        now, until = self._clock.now(), delivery.may_be_executed_until(binding.held_seconds)
+        if until <= now:
+            return
+        attempt = self.queued.number_of(binding, delivery)
+        with self._backoff.waits.during(Wait(key, binding.command.service, attempt, now, until)):
+            await self.queued.outlast(binding, delivery, self._metadata(key, attempt, ()))
 
     async def back_off(
         self, binding: Binding, key: str, attempt: int, outcome: Retry | Unknown, failing_since: int

@@ -21,14 +21,14 @@ may not have been published, and it would not be published once it is noted.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.journal.entries import CommandQueued
 from orchestrator.ports.queued import LATE_SECONDS, QueuedAttempt, QueuedCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.journal_writer import SagaWriter
@@ -132,11 +132,25 @@ class QueuedAttempts:
         finally:
             pause.cancel()
 
-    async def outlast(self, binding: Binding, delivery: Delivery) -> None:
-        """Wait until nothing that a queue was given of this may be executed any more."""
+    async def outlast(self, binding: Binding, delivery: Delivery, metadata: tuple[tuple[str, str], ...]) -> None:
+        """Wait until what a queue was given of this is answered, or may be executed no more.
+
+        Args:
+            binding: the command; one of which no other attempt may be made.
+            delivery: how far it has come.
+            metadata: of the attempt.
+        """
         until = delivery.may_be_executed_until(binding.held_seconds)
-        while (left := until - self._clock.now()) > 0:
-            await self._stop_control.interruptible(self._clock.sleep(left / 1e9))
+        waiting: Coroutine[Any, Any, object] = self._clock.sleep((until - self._clock.now()) / 1e9)
+        attempt = self.next_of(binding, delivery, binding.timeout, 0)
+        if binding.queued is not None and attempt is not None:  # it is listened for, and not published
+            waiting.close()
+            waiting = binding.queued.queue(b"", metadata, binding.timeout, attempt)
+        answer = asyncio.ensure_future(waiting)
+        try:
+            await self._stop_control.interruptible(first_done(answer))
+        finally:
+            answer.cancel()
 
     def note(self, key: str, delivery: Delivery, attempt: QueuedAttempt) -> None:
         """Journal that a queue holds an attempt, unless that is journalled, or is not known."""
