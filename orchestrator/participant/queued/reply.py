@@ -5,7 +5,8 @@
 | ``Saga-Answers``    | the ``Nats-Msg-Id`` of the command                                                          |
 | ``Saga-Status``     | the name of the gRPC status code, such as ``OK``                                            |
 | ``Saga-Message``    | the message of a status other than OK, written as metadata is                               |
-| ``Saga-Delivery``   | at the how-manieth delivery of the command it was given; missing where that is not known     |
+| ``Saga-Delivery``   | at the how-manieth delivery of the command it was given, if that is the latest; missing      |
+|                     | where there may be a later one by now                                                       |
 | others              | the trailing metadata: ``grpc-status-details-bin``, the echoed ``idempotency-key``, others  |
 
 The body is the serialized reply, and empty with a status other than OK. It is published to the subject that the command
@@ -46,7 +47,7 @@ class QueuedReply:
         status: the name of the status code.
         message: of a status other than OK.
         trailing: the trailing metadata.
-        delivery: at the how-manieth delivery it was given, from 1; 0 where that is not said.
+        delivery: at the how-manieth delivery it was given, from 1, and it is the latest; 0 where that is not known.
     """
 
     answers: str

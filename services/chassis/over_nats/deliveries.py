@@ -9,7 +9,9 @@
 | of a command that is in hand here       | the later delivery is acknowledged in the place of the earlier one    |
 | else                                    | is answered as any other call                                         |
 
-While a command is in hand, the broker is told so: else it would deliver it again after a short while.
+While a command is in hand, the broker is told so: else it would deliver it again after a short while. It may not hear
+that from a process that is frozen, or cut off. So a reply says at which delivery it is given, and so that there is no
+later one, only as long as the broker cannot have delivered the command again.
 """
 
 import asyncio
@@ -17,7 +19,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -28,6 +30,7 @@ from nats.aio.msg import Msg
 
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.queued.command import (
+    ACK_WAIT,
     EXPIRED_IN_QUEUE,
     IN_PROGRESS_EVERY,
     MOST_DELIVERIES,
@@ -40,7 +43,7 @@ from orchestrator.participant.security.trust import Caller
 from services.chassis.answering import Answering
 from services.chassis.arrivals import Answer, Arrival, Way
 from services.chassis.errors import Explained, InternalError, InvalidRequest, Unavailable
-from services.chassis.over_nats.replies import TooLargeError, reply_of
+from services.chassis.over_nats.replies import PUBLISH_SECONDS, TooLargeError, reply_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +53,25 @@ MOST_IN_HAND: Final = 64
 DELIVERED_BEFORE: Final = "DELIVERED_BEFORE"
 """The reason of a reply to a command whose time is over, and that was delivered before, with an unknown end."""
 
-Publish: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
+_KNOWN_SECONDS: Final = ACK_WAIT - PUBLISH_SECONDS
+"""So long after a command was taken, a reply that is published is durable before the broker delivers it again."""
+
+Publish: TypeAlias = Callable[[str, bytes, Callable[[], Mapping[str, str]]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A command that is being answered."""
+
+    message: Msg
+    """Its latest delivery."""
+    taken_at: float
+
+    @property
+    def delivery(self) -> int:
+        """At the how-manieth delivery it is answered now; 0 where there may be another one by now."""
+        is_known = time.monotonic() - self.taken_at < _KNOWN_SECONDS
+        return self.message.metadata.num_delivered if is_known else 0
 
 
 class Deliveries:
@@ -74,7 +95,7 @@ class Deliveries:
         self._subjects = subjects
         self._publish = publish
         self._now = now
-        self._in_hand: dict[str, Msg] = {}
+        self._in_hand: dict[str, _InHand] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
@@ -116,14 +137,14 @@ class Deliveries:
             await self._bury(message, str(error), deliveries)
             return
         if command.message_id in self._in_hand:
-            self._in_hand[command.message_id] = message
+            self._in_hand[command.message_id].message = message
             return
-        self._in_hand[command.message_id] = message
+        self._in_hand[command.message_id] = _InHand(message, time.monotonic())
         working = asyncio.create_task(self._tell_progress(command.message_id))
         try:
             await self._answer(command, method, message, deliveries)
         except asyncio.CancelledError:
-            await self._give_back(self._in_hand[command.message_id])
+            await self._give_back(self._in_hand[command.message_id].message)
             raise
         finally:
             working.cancel()
@@ -133,12 +154,12 @@ class Deliveries:
         if deliveries > MOST_DELIVERIES:
             error = f"it was delivered {deliveries - 1} times, and never answered"
             refusal = Explained(grpc.StatusCode.UNKNOWN, error, DEAD_LETTERED)
-            await self._reply(command, self._answering.refused(refusal), deliveries)
-            await self._bury(self._in_hand[command.message_id], error, deliveries)
+            await self._reply(command, self._answering.refused(refusal))
+            await self._bury(self._in_hand[command.message_id].message, error, deliveries)
             return
-        await self._reply(command, await self._answer_of(command, method, message.subject, deliveries), deliveries)
+        await self._reply(command, await self._answer_of(command, method, message.subject, deliveries))
         with contextlib.suppress(nats.errors.Error):  # then it comes again, and the guard knows it
-            await self._in_hand[command.message_id].ack()
+            await self._in_hand[command.message_id].message.ack()
 
     async def _answer_of(self, command: QueuedCommand, method: str, subject: str, deliveries: int) -> Answer:
         if command.is_expired(self._now()):
@@ -169,24 +190,27 @@ class Deliveries:
         )
         return await self._answering.answer(call)
 
-    async def _reply(self, command: QueuedCommand, answer: Answer, deliveries: int) -> None:
-        reply = reply_of(answer, command, deliveries)
+    async def _reply(self, command: QueuedCommand, answer: Answer) -> None:
         try:
-            await self._publish(command.reply_to, reply.body, reply.headers())
+            await self._publish_reply(command, answer)
         except TooLargeError:
             _LOGGER.exception("the reply to a command is larger than the broker takes")
-            lost = reply_of(self._answering.refused(InternalError()), command, deliveries)
-            await self._publish(command.reply_to, lost.body, lost.headers())
+            await self._publish_reply(command, self._answering.refused(InternalError()))
+
+    async def _publish_reply(self, command: QueuedCommand, answer: Answer) -> None:
+        reply, in_hand = reply_of(answer, command), self._in_hand[command.message_id]
+        headers = lambda: replace(reply, delivery=in_hand.delivery).headers()  # noqa: E731 - it is made at each try
+        await self._publish(command.reply_to, reply.body, headers)
 
     async def _bury(self, message: Msg, error: str, deliveries: int) -> None:
         _LOGGER.error("a command to %s is given up: %s", message.subject, error)
         letter = DeadLetter(message.subject, message.headers or {}, message.data, error, deliveries)
         subject = self._subjects.dead_of(self._service)
         try:
-            await self._publish(subject, letter.body, letter.message_headers())
+            await self._publish(subject, letter.body, letter.message_headers)
         except TooLargeError:  # it is as large as a message may be, and has more headers now
             letter = replace(letter, body=b"", error=f"{error}; its body is too large to be kept")
-            await self._publish(subject, letter.body, letter.message_headers())
+            await self._publish(subject, letter.body, letter.message_headers)
         with contextlib.suppress(nats.errors.Error):  # then it comes again, and is buried again
             await message.term()
 
@@ -194,7 +218,7 @@ class Deliveries:
         while True:
             await asyncio.sleep(IN_PROGRESS_EVERY)
             with contextlib.suppress(nats.errors.Error):  # the broker is away
-                await self._in_hand[message_id].in_progress()
+                await self._in_hand[message_id].message.in_progress()
 
     @staticmethod
     async def _give_back(message: Msg) -> None:

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from orchestrator.participant.queued.headers import Metadata
 
 _LOGGER = logging.getLogger(__name__)
-_SECONDS: Final = 5.0
+PUBLISH_SECONDS: Final = 5.0
 """For so long an acknowledgement by the broker is awaited."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
 
-def reply_of(answer: Answer, command: QueuedCommand, delivery: int) -> QueuedReply:
-    """The reply that says an answer, given at the so many-th delivery of the command."""
+def reply_of(answer: Answer, command: QueuedCommand) -> QueuedReply:
+    """The reply that says an answer; at which delivery of the command it is given, it does not say yet."""
     echo: Metadata = () if answer.echo is None else ((IDEMPOTENCY_KEY, answer.echo),)
     if answer.reply is not None:
         body = answer.reply.SerializeToString(deterministic=True)
-        return QueuedReply(command.message_id, body, trailing=echo, delivery=delivery)
+        return QueuedReply(command.message_id, body, trailing=echo)
     assert answer.status is not None
     details: Metadata = ((DETAILS, answer.status.SerializeToString()),)
     return QueuedReply(
@@ -37,7 +37,6 @@ def reply_of(answer: Answer, command: QueuedCommand, delivery: int) -> QueuedRep
         status=answer.code.name,
         message=answer.status.message,
         trailing=(*echo, *details),
-        delivery=delivery,
     )
 
 
@@ -62,8 +61,13 @@ class Publishing:
         self._stream = stream
         self._pause = pause
 
-    async def __call__(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
+    async def __call__(self, subject: str, body: bytes, headers: Callable[[], Mapping[str, str]]) -> None:
         """Publish one message, again and again until it is durable.
+
+        Args:
+            subject: to which.
+            body: of the message.
+            headers: makes its headers, each time anew.
 
         Raises:
             TooLargeError: it will never be.
@@ -74,7 +78,7 @@ class Publishing:
             try:
                 if stream is None:
                     raise nats.errors.ConnectionClosedError
-                await stream.publish(subject, body, _SECONDS, headers=dict(headers))
+                await stream.publish(subject, body, PUBLISH_SECONDS, headers=dict(headers()))
             except nats.errors.MaxPayloadError as error:
                 raise TooLargeError from error
             except (nats.errors.Error, nats.js.errors.Error, OSError) as error:

@@ -56,8 +56,9 @@ class CommandQueue:
         self._service = answering.contract.full_name
         self._address = address
         self._login = login
+        self._connection: Client | None = None
         self._stream: JetStreamContext | None = None
-        self._deliveries = Deliveries(answering, address.subjects, Publishing(lambda: self._stream))
+        self._deliveries = Deliveries(answering, address.subjects, Publishing(self._stream_now))
         self._connected = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._pulling: asyncio.Task[None] | None = None
@@ -82,6 +83,10 @@ class CommandQueue:
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait((self._running,))
+
+    def _stream_now(self) -> "JetStreamContext | None":
+        """The broker, where it is connected: else the client would keep what is published until it is stale."""
+        return self._stream if self._connection is not None and self._connection.is_connected else None
 
     async def _run(self) -> None:
         while True:
@@ -122,7 +127,7 @@ class CommandQueue:
             **self._login.options(),
         )
         self._told = ""
-        self._stream = connection.jetstream()
+        self._connection, self._stream = connection, connection.jetstream()
         pulling = self._pulling_on(connection)
         self._health = await self._tell_health(connection, pulling)
         self._pulling = asyncio.create_task(pulling.run())

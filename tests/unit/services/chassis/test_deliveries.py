@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import nats.errors
+import pytest
 
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE, MOST_DELIVERIES, QueuedCommand
 from orchestrator.participant.queued.reply import DETAILS, STATUS, QueuedReply
 from orchestrator.participant.queued.subjects import Subjects
 from orchestrator.participant.security.trust import everybody
 from services.chassis.answering import Answering
+from services.chassis.over_nats import deliveries
 from services.chassis.over_nats.deliveries import MOST_IN_HAND, Deliveries
 from services.chassis.over_nats.replies import Publishing, TooLargeError
 from services.chassis.spans import Untraced
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest, GetStockResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nats.aio.msg import Msg
 
@@ -73,11 +76,15 @@ class World:
         self.said: list[str] = []
         self.replies: list[QueuedReply] = []
         self.refused: list[Exception] = []
+        self.may_publish = asyncio.Event()
+        self.may_publish.set()
         self.servicer = Servicer()
         answering = Answering(CONTRACT, cast("Any", self.servicer), tracing=Untraced(), trusts=everybody)
         self.deliveries = Deliveries(answering, SUBJECTS, self.publish, now=lambda: NOW)
 
-    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
+    async def publish(self, subject: str, body: bytes, make_headers: Callable[[], Mapping[str, str]]) -> None:
+        await self.may_publish.wait()
+        headers = make_headers()
         if self.refused:
             raise self.refused.pop(0)
         if STATUS in headers:
@@ -141,6 +148,33 @@ async def test_an_expired_command_that_was_delivered_before_is_not_said_to_have_
     assert await world.settled() == ["commands-replies DEADLINE_EXCEEDED", "ack 2"]
     assert [reply.delivery for reply in world.replies] == [2]
     assert EXPIRED_IN_QUEUE not in str(dict(world.replies[0].trailing)[DETAILS])
+
+
+async def test_a_reply_tells_of_the_latest_delivery_in_hand() -> None:
+    world = World()
+    world.may_publish.clear()
+    world.deliver(1, command=EXPIRED)
+    await asyncio.sleep(0)
+    world.deliver(3, command=EXPIRED)
+    await asyncio.sleep(0)
+    world.may_publish.set()
+    assert await world.settled() == ["commands-replies DEADLINE_EXCEEDED", "ack 3"]
+    assert [reply.delivery for reply in world.replies] == [3]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(4.0, 1), (5.0, 0), (30.0, 0)])
+async def test_one_that_comes_late_does_not_say_that_there_is_no_other_delivery(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, told: int
+) -> None:
+    world, started_at = World(), time.monotonic()
+    monkeypatch.setattr(deliveries, "time", SimpleNamespace(monotonic=lambda: started_at))
+    world.may_publish.clear()
+    world.deliver(1, command=EXPIRED)
+    await asyncio.sleep(0)
+    monkeypatch.setattr(deliveries, "time", SimpleNamespace(monotonic=lambda: started_at + seconds))
+    world.may_publish.set()
+    await world.settled()
+    assert [reply.delivery for reply in world.replies] == [told]
 
 
 async def test_an_expired_command_that_the_guard_knows_is_answered_by_the_guard() -> None:
@@ -216,12 +250,14 @@ async def test_a_message_is_published_again_until_the_broker_has_it() -> None:
     tried: list[str] = []
 
     class Stream:
-        async def publish(self, subject: str, *_rest: object, **_more: object) -> None:
-            tried.append(subject)
+        async def publish(self, subject: str, *_rest: object, headers: Mapping[str, str]) -> None:
+            tried.append(f"{subject} {headers['Saga-Delivery']}")
             if len(tried) < 3:
                 raise nats.errors.TimeoutError
 
     stream = Stream()
     connections = [None, stream, stream, stream]
-    await Publishing(lambda: cast("Any", connections.pop(0)), pause=lambda _: asyncio.sleep(0))("replies.1", b"", {})
-    assert tried == ["replies.1"] * 3
+    numbers = ["1", "1", "2"]
+    publishing = Publishing(lambda: cast("Any", connections.pop(0)), pause=lambda _: asyncio.sleep(0))
+    await publishing("replies", b"", lambda: {"Saga-Delivery": numbers.pop(0)})
+    assert tried == ["replies 1", "replies 1", "replies 2"]
