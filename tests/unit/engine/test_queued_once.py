@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.contract.command import OnUnknown
+from orchestrator.errors import JournalError
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from tests.support.engine_world import FORWARD, NOT_SEEN, SAGA, altered, trip, turns, unknown, until
@@ -28,6 +30,13 @@ ONCE = f"{SAGA}/{AUTHORIZING}#1"
 def fragile(world_of: WorldOf, policy: OnUnknown) -> EngineWorld:
     """A world in which the payment is authorized as often as it is asked for."""
     return world_of(altered(trip, "AuthorizePayment", on_unknown=policy, idempotent=False))
+
+
+async def let_pass(world: EngineWorld, seconds: int) -> None:
+    """Let seconds pass, one after another."""
+    for _ in range(seconds):
+        await turns()
+        world.clock.advance(1.0)
 
 
 async def authorizing(world: EngineWorld, *, acknowledges: bool = True) -> tuple[EngineProcess, VirtualQueue]:
@@ -193,3 +202,36 @@ async def test_a_pause_does_not_wait_for_that(world_of: WorldOf) -> None:
 
     assert (await world.stopped()).status is Status.COMPENSATED
     assert world.participants.methods()[-3:] == ["AuthorizePayment", "VoidAuthorization", "ReleaseStock"]
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+@pytest.mark.parametrize("cut_after", range(2, 12))
+async def test_it_is_executed_once_wherever_its_replicas_die_and_whatever_the_queue_acknowledges(
+    world_of: WorldOf, cut_after: int, *, acknowledges: bool
+) -> None:
+    world = fragile(world_of, OnUnknown.VERIFY)
+    world.participants.scripts["GetPayment"] = [NOT_SEEN] * 10
+    queue = world.by_queue()
+
+    def leave(method: str) -> None:
+        if method == "ReserveStock":
+            queue.go_away()
+            queue.acknowledges = acknowledges
+
+    world.participants.on_call = lambda command, _: leave(command.method)
+    for cut in (cut_after, cut_after + 1, None):
+        process = world.process()
+        process.journal.cut_after = cut
+        with contextlib.suppress(JournalError):
+            await process.worker.open()
+            await process.worker.start(world.order())
+        await let_pass(world, 10)
+        if cut is not None:
+            world.crash()
+    queue.acknowledges = True
+    world.participants.on_call = lambda *_: None
+    queue.come_back()
+    await let_pass(world, 60)
+
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods().count("AuthorizePayment") == 1
