@@ -11,7 +11,7 @@ from orchestrator import CommandRejected, best_effort, child, publish, saga, sco
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.run.sending.command_sender import nobody_there
+from orchestrator.engine.run.sending.reached import nobody_there
 from orchestrator.errors import CancelRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandIntended

@@ -19,9 +19,9 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.sending.queued_attempts import QueuedAttempts, Resting
+from orchestrator.engine.run.sending.reached import reached
 from orchestrator.engine.run.sending.retry import delay_before
 from orchestrator.engine.run.sending.waiting import Wait
 from orchestrator.engine.run.sending.weighing import weighed
@@ -91,17 +91,6 @@ class ToSend(NamedTuple):
     def most_attempts(self) -> int:
         """One of a command that is not idempotent: a second one would be sent blindly."""
         return self.binding.command.retry.attempts if self.binding.command.idempotent else 1
-
-
-def nobody_there(failure: Failure) -> bool:
-    """The transport found no participant: one that says UNAVAILABLE of itself gives a reason."""
-    return failure.code is StatusCode.UNAVAILABLE and not failure.reason
-
-
-def _reached(outcome: Outcome | Resting) -> bool:
-    if isinstance(outcome, Resting):
-        return outcome.attempt.is_queued
-    return not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
 
 
 class CommandSender:
@@ -277,17 +266,17 @@ class CommandSender:
         by_queue: QueuedAttempt | None = None,
     ) -> Outcome | Resting:
         """Make one attempt, admitted."""
-        reached = True
+        is_reached = True
         self._stop_control.enter()
         try:
             if by_queue is None or binding.queued is None:
                 outcome: Outcome | Resting = await binding.caller(request, metadata, timeout)
             else:
                 outcome = await self.queued.begun(binding.queued, request, metadata, timeout, by_queue)
-            reached = _reached(outcome)
+            is_reached = reached(outcome)
             return outcome
         finally:
-            binding.breaker.leave(reached=reached)
+            binding.breaker.leave(reached=is_reached)
             self._stop_control.leave()
 
     async def _answer(
