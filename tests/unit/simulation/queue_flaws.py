@@ -87,7 +87,8 @@ def a_begun_saga_is_taken_for_a_recovered_one() -> Iterator[None]:
 
 QUEUE_FLAWS: Final = (
     EngineFlaw(a_queued_saga_is_claimed_twice, frozenset({Promise.ONE_OWNER})),
-    EngineFlaw(a_queued_saga_is_forgotten_at_a_hand_over, frozenset({Promise.NOTHING_IS_LOST})),
+    # It is shown as one that is parked; so it is lost, or claimed again as such a one.
+    EngineFlaw(a_queued_saga_is_forgotten_at_a_hand_over, frozenset({Promise.NOTHING_IS_LOST, Promise.ONE_OWNER})),
     EngineFlaw(a_lost_answer_of_the_queue_is_not_looked_after, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(a_begun_saga_is_taken_for_a_recovered_one, frozenset({Promise.NOTHING_IS_LOST})),
 )
