@@ -70,7 +70,7 @@ class Visitor:
 
     async def healths(self) -> AsyncIterator[int]:
         """How ready it is, again and again: at first, and after each change."""
-        async for answer in self._health.Watch(HealthCheckRequest()):
+        async for answer in self._health.Watch(HealthCheckRequest(), wait_for_ready=True):
             yield answer.status
 
     async def refusals(self, orders: list[Placed], enough: asyncio.Event) -> list[Refused]:

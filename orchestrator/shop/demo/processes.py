@@ -135,7 +135,11 @@ async def healthy(address: str) -> None:
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         health: Any = HealthStub(channel)  # its stubs know no asynchronous call
         while True:
-            answer = await health.Check(HealthCheckRequest(), wait_for_ready=True)
-            if answer.status == HealthCheckResponse.SERVING:
-                return
+            try:
+                answer = await health.Check(HealthCheckRequest(), wait_for_ready=True)
+                if answer.status == HealthCheckResponse.SERVING:
+                    return
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:  # which it is where a connection breaks
+                    raise
             await asyncio.sleep(_POLL_SECONDS)
