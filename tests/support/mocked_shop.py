@@ -92,8 +92,13 @@ class MockedShop:
         async for answer in self.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=saga_id), metadata=_ADMIN):
             waited_for = {waiting.signal for waiting in answer.saga.waiting}
             if answer.saga.status == STATUS_WAITING and signal in waited_for:
-                return
-        raise AssertionError(f"saga {saga_id} has ended")
+                break
+        else:
+            raise AssertionError(f"saga {saga_id} has ended")
+        # A watch tells of an entry as soon as it is on its way into the journal; what is counted is what is there.
+        parked = pb.ListSagasRequest(filter=pb.SagaFilter(statuses=[STATUS_WAITING]))
+        while saga_id not in {saga.saga_id for saga in (await self.sagas.ListSagas(parked, metadata=_ADMIN)).sagas}:
+            pass
 
 
 @asynccontextmanager
