@@ -60,6 +60,7 @@ class NatsUnderTest(ChannelUnderTest):
     def __init__(self, stack: AsyncExitStack, broker: NatsServer) -> None:
         self.answer: Answer = nothing
         self.health = Health.SERVING
+        self._is_leaving = False
         self._stack = stack
         self._broker = broker
         self._subjects = Subjects(f"test-{uuid.uuid4().hex}")
@@ -90,6 +91,7 @@ class NatsUnderTest(ChannelUnderTest):
 
     async def stop_participant(self) -> None:
         assert self._pulling is not None
+        self._is_leaving = True
         tasks = [self._pulling, *self._tasks]
         for task in tasks:
             task.cancel()
@@ -97,7 +99,7 @@ class NatsUnderTest(ChannelUnderTest):
         await self._client.close()
 
     async def start_participant(self) -> None:
-        self._client = Client()
+        self._client, self._is_leaving = Client(), False
         await self._client.connect(self._broker.url, reconnect_time_wait=0, max_reconnect_attempts=-1)
         await self._client.subscribe(self._subjects.health(SERVICE.full_name), cb=self._tell_health)
         await self._client.flush()
@@ -118,7 +120,7 @@ class NatsUnderTest(ChannelUnderTest):
         stream = self._client.jetstream()
         consumer = consumer_of(SERVICE.full_name)
         pulled = await stream.pull_subscribe_bind(consumer, self._subjects.commands)
-        while True:
+        while not self._is_leaving:  # the library may swallow that this task is cancelled
             with contextlib.suppress(nats.errors.Error, TimeoutError):
                 for message in await pulled.fetch(_AT_ONCE, timeout=_PULL_SECONDS):
                     task = asyncio.create_task(self._taken(message))
