@@ -10,8 +10,8 @@ _NO_HALF: Final = "\N{REPLACEMENT CHARACTER}"
 def well_formed(text: str) -> str:
     """The text as UTF-8 can say it: with a replacement character for each half of a surrogate pair.
 
-    JSON can say such a half, and so can Python: whoever cuts a text of JavaScript within an emoji sends one. Neither
-    protobuf nor gRPC nor a database takes it.
+    JSON and Python can say such a half. JavaScript that cuts a text within an emoji sends one. Protobuf, gRPC and
+    databases refuse it.
     """
     return text if is_well_formed(text) else _HALF.sub(_NO_HALF, text)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
 
 _MOST_RUNS: Final = 3
-"""So many runs of a workflow are asked. More than one begins again only where others end it meanwhile."""
+"""An act is tried at so many runs of a workflow, for others may end the run that was begun for it."""
 
 
 class Acting:

@@ -79,9 +79,9 @@ class Answering:
         return not self._saga.leaving
 
     async def cancel(self, why: str, by: Actor) -> None:
-        """Cancel the saga, as its workflow was asked to: whoever did that, hears no answer, and does not ask again.
+        """Cancel the saga, because somebody has cancelled its workflow, who hears no answer and does not ask again.
 
-        Where the saga leaves before, this does not come to an end: the next run is told to.
+        Where the saga leaves for a new run before the cancel is done, that run is told to cancel it.
 
         Raises:
             ActRefused: it is past its pivot.
